@@ -26,7 +26,7 @@ _FIND: Final = (
 
 async def violations(page: Path, axe: str) -> list[tuple[str, dict[str, Any]]]:
     """What axe-core finds, by how the page was looked at."""
-    found = []
+    broken = []
     async with chromium() as screen:
         for width in WIDTHS:
             for dark in (False, True):
@@ -40,8 +40,8 @@ async def violations(page: Path, axe: str) -> list[tuple[str, dict[str, Any]]]:
                         await screen.run("new Promise((done) => setTimeout(done, 1000))")
                     await screen.run(f"{axe};0")
                     how = f"{width} px, {'dark' if dark else 'light'}{', a pair open' if opened else ''}"
-                    found += [(how, one) for one in await screen.run(_FIND)]
-    return found
+                    broken += [(how, violation) for violation in await screen.run(_FIND)]
+    return broken
 
 
 def main() -> None:
@@ -49,12 +49,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("page", type=Path)
     parser.add_argument("--axe", type=Path, required=True)
-    given = parser.parse_args()
-    found = asyncio.run(violations(given.page.resolve(), given.axe.read_text(encoding="utf-8")))
-    for how, one in found:
-        print(f"{how}: {one['impact']}: {one['id']}, {len(one['nodes'])} places, e.g. {one['nodes'][0]}")
-    serious = sum(one["impact"] in SERIOUS for _, one in found)
-    print(f"{len(found)} violations, {serious} of them serious")
+    options = parser.parse_args()
+    broken = asyncio.run(violations(options.page.resolve(), options.axe.read_text(encoding="utf-8")))
+    for how, violation in broken:
+        places = violation["nodes"]
+        print(f"{how}: {violation['impact']}: {violation['id']}, {len(places)} places, e.g. {places[0]}")
+    serious = sum(violation["impact"] in SERIOUS for _, violation in broken)
+    print(f"{len(broken)} violations, {serious} of them serious")
     sys.exit(1 if serious else 0)
 
 

@@ -57,10 +57,10 @@ def main() -> None:
         with workspace.open_store(create=False) as store:
             for pair in pairs:
                 name = study_name(seen.federation, workspace.config, workspace.space, pair)
-                whole = [one for one in store.trials(name) if one.state is TrialState.COMPLETE]
+                whole = [trial for trial in store.trials(name) if trial.state is TrialState.COMPLETE]
                 row = table.accuracy[table.row[pair], :, SEED, -1, 0]
-                differing += sum(one.accuracy != row[table.column[one.setting]] for one in whole)
-                answers[pair] = answer(table, SEED, pair, [one.setting for one in whole])
+                differing += sum(trial.accuracy != row[table.column[trial.setting]] for trial in whole)
+                answers[pair] = answer(table, SEED, pair, [trial.setting for trial in whole])
     share = yardstick(table, SEED).share(answers)
     # Seeds of a simulation decide on the order of pairs; with an even one the table's first seed answers.
     simulated = [

@@ -97,12 +97,12 @@ def answered(workspace: Workspace, federation: Federation, pairs: Iterable[Pair]
             name = study_name(federation.name, workspace.config, workspace.space, pair)
             for trial in store.trials(name):
                 if trial.epochs:
-                    given = RunSpec(pair, trial.setting, trial.seed, None)
-                    yield Done(given, trial.epochs, trial.accuracy)
+                    spec = RunSpec(pair, trial.setting, trial.seed, None)
+                    yield Done(spec, trial.epochs, trial.accuracy)
             for run in store.runs(name):
                 if run.state is RunState.COMPLETE:
-                    given = RunSpec.of(pair, run)
-                    yield Done(given, run.epochs, run.correct)
+                    spec = RunSpec.of(pair, run)
+                    yield Done(spec, run.epochs, run.correct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +127,14 @@ def repeat(federation: Federation, job: RunContext, done: Sequence[Done], most: 
     sample = random.Random(0).sample(done, min(most, len(done)))
     seconds, sampled = defaultdict[Stage | None, float](float), Counter[Stage | None]()
     differing = 0
-    for one in sample:
+    for ended in sample:
         began = perf_counter()
-        differing += not same(again(federation, job, one.given, one.epochs), one.answer)
-        seconds[one.given.stage] += perf_counter() - began
-        sampled[one.given.stage] += work(federation, one)
+        differing += not same(again(federation, job, ended.given, ended.epochs), ended.answer)
+        seconds[ended.given.stage] += perf_counter() - began
+        sampled[ended.given.stage] += work(federation, ended)
     whole = Counter[Stage | None]()
-    for one in done:
-        whole[one.given.stage] += work(federation, one)
+    for ended in done:
+        whole[ended.given.stage] += work(federation, ended)
     pace = sum(seconds.values()) / sum(sampled.values())
     estimate = sum(
         amount * (seconds[stage] / sampled[stage] if sampled[stage] else pace)
@@ -148,29 +148,29 @@ def work(federation: Federation, done: Done) -> int:
     return done.epochs * len(examples(federation, done.given.pair, done.given.setting.transfer_set))
 
 
-def again(federation: Federation, job: RunContext, given: RunSpec, epochs: int) -> object:
+def again(federation: Federation, job: RunContext, spec: RunSpec, epochs: int) -> object:
     """The same run in this process, as far as it went; its last accuracy, or its correctness by split."""
     run = Run(
         federation,
-        given.pair,
-        given.setting,
-        seed=given.seed,
+        spec.pair,
+        spec.setting,
+        seed=spec.seed,
         recipe=job.recipe,
-        rungs=job.rungs_for(given),
-        splits=job.splits_for(given),
+        rungs=job.rungs_for(spec),
+        splits=job.splits_for(spec),
         compute=job.compute,
     )
     rung = next(rung for rung in run if rung.epoch == epochs)
-    if given.stage is None:
+    if spec.stage is None:
         return rung.evaluations[Split.VALIDATION].accuracy
     return {split: seen.correct for split, seen in rung.evaluations.items()}
 
 
-def same(one: object, other: object) -> bool:
+def same(first: object, other: object) -> bool:
     """Whether two answers agree to the last bit."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
-    return one == other
+    if isinstance(first, dict) and isinstance(other, dict):
+        return first.keys() == other.keys() and all(np.array_equal(first[key], other[key]) for key in first)
+    return first == other
 
 
 def main() -> None:
@@ -203,13 +203,13 @@ def main() -> None:
             done = perf_counter()
             second = tune_all(workspace, pairs, compute=compute)
             asked_again = perf_counter() - done
-        found = list(answered(workspace, federation, batch.answers))
+        replies = list(answered(workspace, federation, batch.answers))
     assert second.ran == 0
     config, slots = workspace.config, os.cpu_count() or 1
     job = RunContext(config.distillation, config.rungs, compute)
-    repeated = repeat(federation, job, found, options.sample)
+    repeated = repeat(federation, job, replies, options.sample)
     working, driver = watch.last - watch.first, watch.processed[1] - watch.processed[0]
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    load = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     bound = 1.5 * repeated.estimate / slots + 60
     print(f"{federation.name}, {len(batch.answers)} pairs, {slots} cores, load {load}")
     print(f"  start of Ray                 {started - began:8.1f} s")
@@ -231,7 +231,7 @@ def main() -> None:
     print(f"  the same call again          {asked_again:8.1f} s, no run")
     print(
         f"  a run: {1e3 * working * slots / batch.ran:.0f} ms of a worker, of which it needs "
-        f"{1e3 * repeated.estimate / len(found):.0f} ms; "
+        f"{1e3 * repeated.estimate / len(replies):.0f} ms; "
         f"the driver computes {1e3 * driver / batch.ran:.0f} ms"
     )
 

@@ -90,18 +90,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--only", help="`now` or the revision; the other side stays as it is in the file")
     options = parser.parse_args()
-    found: dict[str, Any] = json.loads(options.out.read_text()) if options.only else {}
+    results: dict[str, Any] = json.loads(options.out.read_text()) if options.only else {}
     with TemporaryDirectory() as folder:
         trees = {"now": ROOT, options.revision: unpacked(options.revision, Path(folder) / "before")}
         for name in [options.only] if options.only else trees:
             tree = trees[name]
-            found[name] = measured(tree, Path(folder) / f"home {name}", options.study)
-            print(name, json.dumps(found[name], indent=2), flush=True)
-    now, before = found["now"], found[options.revision]
-    found["ratios"] = {name: now[name] / before[name] for name in ("seconds", "demo")}
-    found["gain now minus before"] = now["gain"] - before["gain"]
-    print(json.dumps({name: found[name] for name in ("ratios", "gain now minus before")}, indent=2))
-    options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+            results[name] = measured(tree, Path(folder) / f"home {name}", options.study)
+            print(name, json.dumps(results[name], indent=2), flush=True)
+    now, before = results["now"], results[options.revision]
+    results["ratios"] = {name: now[name] / before[name] for name in ("seconds", "demo")}
+    results["gain now minus before"] = now["gain"] - before["gain"]
+    print(json.dumps({name: results[name] for name in ("ratios", "gain now minus before")}, indent=2))
+    options.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -99,9 +99,9 @@ def main() -> None:
         def home(name: str) -> Path:
             return Path(shutil.copytree(prepared, Path(folder) / name))
 
-        def keep(one: dict[str, Any]) -> None:
-            print(json.dumps(one), flush=True)
-            rows.append(one)
+        def keep(row: dict[str, Any]) -> None:
+            print(json.dumps(row), flush=True)
+            rows.append(row)
 
         for seconds in options.seconds:
             answers, took = tuned(home(f"{seconds:g}"), options.study, seconds)

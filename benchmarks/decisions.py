@@ -30,7 +30,7 @@ Weighed = Mapping[str, Any]
 
 def by_the_rule(weighed: Sequence[Weighed]) -> Weighed:
     """Return the simplest way that is not shown to be worse than the best; they come simplest first."""
-    return next(one for one in weighed if one["decided_on"]["best_minus_it"]["low"] <= 0)
+    return next(way for way in weighed if way["decided_on"]["best_minus_it"]["low"] <= 0)
 
 
 def confirmed(way: Weighed) -> float:
@@ -48,7 +48,7 @@ def of_learning_or_adopting(weighed: Sequence[Weighed]) -> float:
     by_name = {way["name"]: way for way in weighed}
     # The setting that was judged comes before the default: what a verdict recommends.
     learned = by_name.get("the search's setting") or by_name["the default setting"]
-    adopted = next(one for one in weighed if one["action"] == "adopt" and one["name"].endswith("as it is"))
+    adopted = next(way for way in weighed if way["action"] == "adopt" and way["name"].endswith("as it is"))
     return on_test(max(learned, adopted, key=confirmed))
 
 
@@ -67,33 +67,37 @@ def main() -> None:
         if result.payload is not None and isinstance(result.pair, Pair):
             decided[result.pair] = result.payload["decision"]
     differ = [
-        str(pair) for pair, one in decided.items() if by_the_rule(one["weighed"])["name"] != one["name"]
+        str(pair)
+        for pair, advice in decided.items()
+        if by_the_rule(advice["weighed"])["name"] != advice["name"]
     ]
-    followed = {pair: on_test(by_the_rule(one["weighed"])) for pair, one in decided.items()}
-    beyond = {pair: followed[pair] - of_learning_or_adopting(one["weighed"]) for pair, one in decided.items()}
-    participants = [one.decision.to_json() for one in advise_all(workspace)]
+    followed = {pair: on_test(by_the_rule(advice["weighed"])) for pair, advice in decided.items()}
+    beyond = {
+        pair: followed[pair] - of_learning_or_adopting(advice["weighed"]) for pair, advice in decided.items()
+    }
+    participants = [advice.decision.to_json() for advice in advise_all(workspace)]
     actions: dict[str, list[Weighed]] = {}
-    for one in participants:
-        for way in _best_of_each(one["weighed"]):  # type: ignore[arg-type]
+    for participant in participants:
+        for way in _best_of_each(participant["weighed"]):  # type: ignore[arg-type]
             actions.setdefault(way["action"], []).append(way)
     everywhere = {action: ways for action, ways in actions.items() if len(ways) == len(participants)}
     single = max(everywhere, key=lambda action: sum(map(confirmed, everywhere[action])))
-    told = {
+    summary = {
         "pairs": len(decided),
         "decided otherwise than by the rule": differ,
-        "actions": dict(Counter(one["action"] for one in decided.values())),
+        "actions": dict(Counter(advice["action"] for advice in decided.values())),
         "followed, pp on test": dyadic_interval(followed).to_json(),
         "beyond the better of learning and adopting": dyadic_interval(beyond).to_json(),
         "participants": len(participants),
-        "their actions": dict(Counter(str(one["action"]) for one in participants)),
-        "they gain": _mean([on_test(one) for one in participants]),
+        "their actions": dict(Counter(str(participant["action"]) for participant in participants)),
+        "they gain": _mean([on_test(participant) for participant in participants]),
         "one action for all": single,
         "it gains": _mean([on_test(way) for way in everywhere[single]]),
     }
     kept = json.loads(options.out.read_text()) if options.out.exists() else {}
-    kept[workspace.config.name + f", seed {workspace.config.federation.seed}"] = told
+    kept[workspace.config.name + f", seed {workspace.config.federation.seed}"] = summary
     options.out.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    print(json.dumps(told, indent=1))
+    print(json.dumps(summary, indent=1))
 
 
 def _best_of_each(weighed: Sequence[Weighed]) -> list[Weighed]:

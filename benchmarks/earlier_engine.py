@@ -83,7 +83,7 @@ class Earlier:
 
 def digest(student: nn.Module) -> str:
     """Return the hash of a student's weights."""
-    found = hashlib.sha256()
+    running = hashlib.sha256()
     for name, value in sorted(weights_of(student).items()):
-        found.update(name.encode() + value.tobytes())
-    return found.hexdigest()
+        running.update(name.encode() + value.tobytes())
+    return running.hexdigest()

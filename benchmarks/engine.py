@@ -142,11 +142,11 @@ def turns(what: Case, repeats: int, together: Barrier, earlier: Earlier | None =
     rows = []
     # The first turn pays for what PyTorch sets up once.
     for turn in range(1 + repeats):
-        found: dict[int, Sequence[float]] = {}
+        speeds: dict[int, Sequence[float]] = {}
         for side in (np.arange(len(measures)) + turn) % len(measures):
             together.wait()
-            found[int(side)] = measures[side]()
-        rows.append([speed for side in sorted(found) for speed in found[side]])
+            speeds[int(side)] = measures[side]()
+        rows.append([speed for side in sorted(speeds) for speed in speeds[side]])
     return np.array(rows[1:])
 
 
@@ -182,10 +182,10 @@ def measured(
     for process in processes:
         process.start()
     # A worker that dies leaves the others at the barrier, so it is not waited for in vain.
-    found: list[NDArray[np.float64]] = []
-    while len(found) < workers:
+    times: list[NDArray[np.float64]] = []
+    while len(times) < workers:
         try:
-            found.append(answers.get(timeout=5))
+            times.append(answers.get(timeout=5))
         except queue.Empty:
             if any(process.exitcode for process in processes):
                 for process in processes:
@@ -193,7 +193,7 @@ def measured(
                 raise RuntimeError(f"a worker of {name} died; what it said stands above") from None
     for process in processes:
         process.join()
-    total: NDArray[np.float64] = np.sum(found, axis=0)
+    total: NDArray[np.float64] = np.sum(times, axis=0)
     return total
 
 

@@ -48,15 +48,17 @@ class Row:
 def measure(federation: Federation, recipe: DistillationConfig, *, seeds: int) -> list[Row]:
     """All participants; every seed is another order of the examples."""
     rows = []
-    for one in federation.participants:
-        own = 100 * float(federation.correct(one.number, Split.TEST).mean())
+    for participant in federation.participants:
+        own = 100 * float(federation.correct(participant.number, Split.TEST).mean())
         # A run needs a teacher's name; with alpha = 0 nobody asks it anything.
-        pair = Pair(teacher=(one.number + 1) % len(federation.participants), student=one.number)
+        pair = Pair(
+            teacher=(participant.number + 1) % len(federation.participants), student=participant.number
+        )
         after = [alone(federation, pair, recipe, seed) for seed in range(seeds)]
         rows.append(
             Row(
-                participant=one.number,
-                histogram=tuple(federation.label_counts(one.number).tolist()),
+                participant=participant.number,
+                histogram=tuple(federation.label_counts(participant.number).tolist()),
                 own=own,
                 changes=tuple(value - own for value in after),
             )
@@ -95,7 +97,7 @@ def table(name: str, rows: list[Row]) -> str:
     ]
     own, changes = [row.own for row in rows], np.array([row.changes for row in rows])
     # Adding 0 makes 0 of a rounded -0.
-    by_seed = ", ".join(f"{one + 0.0:+.2f}" for one in changes.mean(axis=0).round(2))
+    by_seed = ", ".join(f"{change + 0.0:+.2f}" for change in changes.mean(axis=0).round(2))
     lines += [
         "",
         f"Own accuracy {min(own):.1f} to {max(own):.1f}%, mean {np.mean(own):.1f}%. Going on alone: "

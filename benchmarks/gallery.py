@@ -57,7 +57,7 @@ def dashboard() -> Iterator[str]:
         try:
             assert server.stderr is not None
             lines = iter(server.stderr.readline, "")
-            yield next(found[0] for line in lines if (found := re.search(r"http://[\d.]+:\d+", line)))
+            yield next(match[0] for line in lines if (match := re.search(r"http://[\d.]+:\d+", line)))
         finally:
             server.terminate()
 
@@ -91,8 +91,8 @@ async def of_the_dashboard(screen: Screen, address: str, pair: Pair, path: Path)
     await screen.open(f"{address}/dashboard")
     await screen.wait_for("document.readyState == 'complete'")
     studies = "fetch('/api/studies').then((answer) => answer.json()).then((all) => all.study_summaries)"
-    found = await screen.run(studies)
-    number = next(one["study_id"] for one in found if one["study_name"].endswith(f"/{pair}"))
+    summaries = await screen.run(studies)
+    number = next(summary["study_id"] for summary in summaries if summary["study_name"].endswith(f"/{pair}"))
     await screen.open(f"{address}/dashboard/studies/{number}", height=1700)
     await screen.wait_for("document.querySelectorAll('.js-plotly-plot').length >= 6")
     await asyncio.sleep(2)  # Its figures grow into place.

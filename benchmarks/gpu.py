@@ -178,7 +178,7 @@ def _end(process: SpawnProcess) -> None:
 
 def facts(device: str) -> dict[str, Any]:
     """Return what the figures depend on."""
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "device": device,
         "torch": str(torch.__version__),
         "python": platform.python_version(),
@@ -187,14 +187,14 @@ def facts(device: str) -> dict[str, Any]:
     }
     if torch.device(device).type == "cuda":
         properties = torch.cuda.get_device_properties(device)
-        found |= {
+        report |= {
             "gpu": properties.name,
             "gpu_memory": properties.total_memory,
             "capability": f"{properties.major}.{properties.minor}",
             "cuda": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         }
-    return found
+    return report
 
 
 def main(arguments: list[str] | None = None) -> int:

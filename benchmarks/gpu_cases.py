@@ -122,5 +122,5 @@ def _like_digits(federation: Federation) -> Federation:
     return replace(
         federation,
         data=replace(data, images=data.images[:, :1, :8, :8].copy(), mean=data.mean[:1], std=data.std[:1]),
-        participants=tuple(replace(one, weights=weights) for one in federation.participants),
+        participants=tuple(replace(participant, weights=weights) for participant in federation.participants),
     )

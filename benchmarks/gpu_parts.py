@@ -52,7 +52,7 @@ def checks(plan: Plan) -> Iterator[Row]:
         "holds": torch.equal(batches[0], batches[1]) and batches[1].device.type == compute.device,
     }
     (_, resident), (_, streamed) = (
-        _finished(what, one) for one in (compute, replace(compute, image_bytes=0))
+        _finished(what, place) for place in (compute, replace(compute, image_bytes=0))
     )
     yield {
         "check": "images that are not on the device give the same bits",
@@ -109,8 +109,8 @@ def shares(plan: Plan) -> Iterator[Row]:
             speeds = []
             # The first turn pays for what PyTorch sets up once.
             for turn in range(1 + plan.turns):
-                found = {side: _SIDES[side](what, compute) for side in ((0, 1), (1, 0))[turn % 2]}
-                speeds.append([found[0], found[1]])
+                of_sides = {side: _SIDES[side](what, compute) for side in ((0, 1), (1, 0))[turn % 2]}
+                speeds.append([of_sides[0], of_sides[1]])
             run, bare = np.array(speeds[1:]).T
             yield {
                 "network": name,
@@ -144,14 +144,14 @@ def processes(plan: Plan) -> Iterator[Row]:
     everyone, spans = context.Barrier(most), context.Queue()
     together = {count: context.Barrier(count) for count in plan.at_once}
     workers = multiprocessing.spawn(_process, (plan, everyone, together, spans), nprocs=most, join=False)
-    found: dict[tuple[str, int], list[list[Span]]] = {
+    spans_by_case: dict[tuple[str, int], list[list[Span]]] = {
         (name, count): [] for name in plan.networks for count in plan.at_once
     }
-    for (name, count), kept in found.items():
+    for (name, count), kept in spans_by_case.items():
         while len(kept) < count:
             try:
                 step, answer = spans.get(timeout=_WAIT_SECONDS)
-                found[step].append(answer)
+                spans_by_case[step].append(answer)
             except queue.Empty:
                 # Raises the exception of a worker that has died, which the others would wait for.
                 workers.join(timeout=0)
@@ -188,9 +188,9 @@ def streams(plan: Plan) -> Iterator[Row]:
 
             # A run sets cuDNN's flags and puts them back, for all threads: as here, nothing changes.
             with cudnn.flags(benchmark=False, deterministic=True), ThreadPoolExecutor(count) as pool:
-                found = list(pool.map(work, range(count)))
-            row = _at_once(name, count, [spans for spans, _ in found])
-            yield {**row, "same_bits_as_alone": all(weights == alone for _, weights in found)}
+                streams = list(pool.map(work, range(count)))
+            row = _at_once(name, count, [spans for spans, _ in streams])
+            yield {**row, "same_bits_as_alone": all(weights == alone for _, weights in streams)}
 
 
 def graphs(plan: Plan) -> Iterator[Row]:
@@ -216,7 +216,7 @@ def _graphs_of(name: str, plan: Plan) -> Iterator[Row]:
 
 def _same_bits_captured(what: Case, compute: Compute) -> bool:
     """Return whether an epoch from a graph ends with the same student as one without."""
-    found = []
+    bits = []
     for captured in (False, True):
         loop = BareLoop(what, compute, own_stream=True)
         if captured:
@@ -229,8 +229,8 @@ def _same_bits_captured(what: Case, compute: Compute) -> bool:
         with loop.on_stream():
             loop.epoch()
         wait_for(compute.device)
-        found.append(digest(loop.student))
-    return found[0] == found[1]
+        bits.append(digest(loop.student))
+    return bits[0] == bits[1]
 
 
 def _speed_of_loops(what: Case, plan: Plan, count: int, *, captured: bool) -> float:
@@ -270,12 +270,12 @@ def _spans(what: Case, plan: Plan, barrier: Any) -> tuple[list[Span], str]:
     return spans[1:], digest(run.student)
 
 
-def _at_once(name: str, count: int, found: Sequence[Sequence[Span]]) -> Row:
+def _at_once(name: str, count: int, spans: Sequence[Sequence[Span]]) -> Row:
     """Return the row of so many runs at once, from the spans of each turn of each worker."""
     speeds = [
         sum(examples for *_, examples in turn)
         / (max(ended for _, ended, _ in turn) - min(began for began, *_ in turn))
-        for turn in zip(*found, strict=True)
+        for turn in zip(*spans, strict=True)
     ]
     return {"network": name, "at_once": count, "whole_runs": _rounded(float(np.median(speeds)))}
 

@@ -146,58 +146,58 @@ def untrained(federation: Federation, pair: Pair, split: Split) -> Mapping[str, 
     }
 
 
-def row(workspace: Workspace, federation: Federation, found: Recommendation) -> Row:
+def row(workspace: Workspace, federation: Federation, recommendation: Recommendation) -> Row:
     """Hold one pair's answer against its rivals."""
-    judgement, config = found.judgement, workspace.config
-    pair, setting = found.pair, found.setting
+    judgement, config = recommendation.judgement, workspace.config
+    pair, setting = recommendation.pair, recommendation.setting
     gains: dict[Split, dict[str, float]] = {}
     for split in (Split.CONFIRMATION, Split.TEST):
         own = federation.correct(pair.student, split).mean()
-        told = {
+        in_split = {
             name: POINTS * float(right.mean() - own)
             for name, right in untrained(federation, pair, split).items()
         }
         if judgement is not None:
             evidence = judgement.evidence
-            told["default"] = POINTS * float(evidence.default.correct[split].mean() - own)
+            in_split["default"] = POINTS * float(evidence.default.correct[split].mean() - own)
             if (longer := evidence.rivals.get(DEFAULT_BUDGET)) is not None:
-                told["default, best budget"] = POINTS * float(longer.correct[split].mean() - own)
-        gains[split] = told
+                in_split["default, best budget"] = POINTS * float(longer.correct[split].mean() - own)
+        gains[split] = in_split
     chosen = max(
         (name for name in ONE_MODEL if name in gains[Split.TEST]), key=gains[Split.CONFIRMATION].__getitem__
     )
     on_test = gains[Split.TEST]
-    on_test |= {"recommended": found.recommended_gain.mean, "one model": on_test[chosen]}
+    on_test |= {"recommended": recommendation.recommended_gain.mean, "one model": on_test[chosen]}
     part = None if judgement is None else judgement.test.intervals.get(TEACHER_PART)
     prices = Prices.of_pair(federation.facts(), pair, epochs=config.distillation.epochs)
     assert prices is not None
     return Row(
         pair=str(pair),
-        verdict=found.verdict.value,
+        verdict=recommendation.verdict.value,
         setting=str(setting),
         has_teacher=setting is not None and setting.alpha != 0,
         gains=on_test,
         teacher_part=None if part is None else part.mean,
-        examples=prices.spent((*found.records.trials, *found.records.runs)),
+        examples=prices.spent((*recommendation.records.trials, *recommendation.records.runs)),
         sweep=sweep_examples(config, workspace.space, prices),
     )
 
 
 def averages(rows: Sequence[Row]) -> dict[str, Any]:
     """Return the mean gain of the recommended answer and of each rival, and the answer minus the rival."""
-    ours = {Pair.parse(one.pair): one.gains["recommended"] for one in rows}
-    told: dict[str, Any] = {"recommended": {"gain": dyadic_interval(ours).to_json()}}
-    for name in sorted(set.intersection(*(set(one.gains) for one in rows)) - {"recommended"}):
-        theirs = {Pair.parse(one.pair): one.gains[name] for one in rows}
+    ours = {Pair.parse(row.pair): row.gains["recommended"] for row in rows}
+    averages: dict[str, Any] = {"recommended": {"gain": dyadic_interval(ours).to_json()}}
+    for name in sorted(set.intersection(*(set(row.gains) for row in rows)) - {"recommended"}):
+        theirs = {Pair.parse(row.pair): row.gains[name] for row in rows}
         beyond = {pair: ours[pair] - theirs[pair] for pair in ours}
-        told[name] = {
+        averages[name] = {
             "gain": dyadic_interval(theirs).to_json(),
             "recommended minus it": dyadic_interval(beyond).to_json(),
         }
-    parts = {Pair.parse(one.pair): one.teacher_part for one in rows if one.teacher_part is not None}
+    parts = {Pair.parse(row.pair): row.teacher_part for row in rows if row.teacher_part is not None}
     if len(parts) >= _FEWEST:
-        told["teacher's part"] = {"gain": dyadic_interval(parts).to_json(), "pairs": len(parts)}
-    return told
+        averages["teacher's part"] = {"gain": dyadic_interval(parts).to_json(), "pairs": len(parts)}
+    return averages
 
 
 def judged(name: str, seed: int, home: Path, workers: int) -> dict[str, Any]:
@@ -222,38 +222,38 @@ def judged(name: str, seed: int, home: Path, workers: int) -> dict[str, Any]:
     return {
         "federation": federation.name,
         "pairs": len(rows),
-        "verdicts": dict(sorted(Counter(one.verdict for one in rows).items())),
-        "winners with a teacher": sum(one.has_teacher for one in rows),
-        "cost": sum(one.examples for one in rows) / sum(one.sweep for one in rows),
+        "verdicts": dict(sorted(Counter(row.verdict for row in rows).items())),
+        "winners with a teacher": sum(row.has_teacher for row in rows),
+        "cost": sum(row.examples for row in rows) / sum(row.sweep for row in rows),
         "seconds of this command": round(seconds),
         "on test, pp": averages(rows),
-        "rows": [asdict(one) for one in rows],
+        "rows": [asdict(row) for row in rows],
     }
 
 
 def with_trained_alone(rows: Sequence[Row], study: Path, place: Path, pool: Pool) -> list[Row]:
     """Add the rivals that are trained on the student's data."""
-    students = sorted({Pair.parse(one.pair).student for one in rows})
-    orders = [Order(study, place, *one) for one in product(students, LabelPrior)]
+    students = sorted({Pair.parse(row.pair).student for row in rows})
+    orders = [Order(study, place, *case) for case in product(students, LabelPrior)]
     kept = _carried_out(trained_alone, orders, place / "alone.json", pool)
     words = {LabelPrior.NONE: "cross-entropy", LabelPrior.ADJUSTED: "adjusted cross-entropy"}
     return [
         _with(
-            one,
+            row,
             {
-                words[prior]: kept[str(Order(study, place, Pair.parse(one.pair).student, prior))]["gain"]
+                words[prior]: kept[str(Order(study, place, Pair.parse(row.pair).student, prior))]["gain"]
                 for prior in LabelPrior
             },
         )
-        for one in rows
+        for row in rows
     ]
 
 
 def with_one_setting(rows: Sequence[Row], study: Path, place: Path, pool: Pool) -> list[Row]:
     """Add the setting that all pairs share."""
-    orders = [SharedOrder(study, place, Pair.parse(one.pair)) for one in rows]
+    orders = [SharedOrder(study, place, Pair.parse(row.pair)) for row in rows]
     kept = _carried_out(trained_alike, orders, place / "one_setting.json", pool)
-    return [_with(one, {"one setting": kept[str(order)]}) for one, order in zip(rows, orders, strict=True)]
+    return [_with(row, {"one setting": kept[str(order)]}) for row, order in zip(rows, orders, strict=True)]
 
 
 def _with(row: Row, gains: Mapping[str, float]) -> Row:
@@ -265,18 +265,18 @@ def _carried_out(
 ) -> dict[str, Any]:
     """Return what comes of each order, by its name; the file keeps them as they come."""
     kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    missing = [one for one in orders if str(one) not in kept]
-    for order, told in zip(missing, pool.imap(work, missing), strict=True):
-        kept[str(order)] = told
+    missing = [order for order in orders if str(order) not in kept]
+    for order, answer in zip(missing, pool.imap(work, missing), strict=True):
+        kept[str(order)] = answer
         file.write_text(json.dumps(kept, indent=1))
     return kept
 
 
-def table(found: Mapping[str, Any]) -> str:
+def table(judged: Mapping[str, Any]) -> str:
     """Return one federation's figures in Markdown."""
     lines = ["| | gain on test (pp) | the recommended answer minus it |", "|---|---:|---:|"]
-    for name, one in found["on test, pp"].items():
-        lines.append(f"| {name} | {_shown(one['gain'])} | {_shown(one.get('recommended minus it'))} |")
+    for name, figure in judged["on test, pp"].items():
+        lines.append(f"| {name} | {_shown(figure['gain'])} | {_shown(figure.get('recommended minus it'))} |")
     return "\n".join(lines)
 
 
@@ -299,12 +299,12 @@ def main() -> None:
         home.mkdir(parents=True, exist_ok=True)
         for name, seed in product(options.only, options.seeds):
             with session():
-                found = judged(name, seed, home.resolve(), os.cpu_count() or 1)
+                results = judged(name, seed, home.resolve(), os.cpu_count() or 1)
             kept = json.loads(options.out.read_text()) if options.out.exists() else {}
-            kept[f"{name}, seed {seed}"] = found
+            kept[f"{name}, seed {seed}"] = results
             options.out.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            brief = {key: value for key, value in found.items() if key not in ("rows", "on test, pp")}
-            print(f"\n{name}, seed {seed}: {json.dumps(brief)}\n\n{table(found)}", flush=True)
+            brief = {key: value for key, value in results.items() if key not in ("rows", "on test, pp")}
+            print(f"\n{name}, seed {seed}: {json.dumps(brief)}\n\n{table(results)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ CELLS: Final = {"alike": Cell(90), "differing": Cell(90, 4.0), "two": Cell(2), "
 def batch(cell: Cell, truth: Truth, seed: int) -> list[dict[str, Any]]:
     """Judge the pairs of one batch, one after the other."""
     rng, pool = np.random.default_rng(seed), VariancePool()
-    found = []
+    verdicts = []
     for number in range(cell.pairs):
         shift = DIGITS.shift * float(np.exp(rng.uniform(-log(cell.factor) / 2, log(cell.factor) / 2)))
         whole = _evidence(rng, truth, shift)
@@ -100,8 +100,8 @@ def batch(cell: Cell, truth: Truth, seed: int) -> list[dict[str, Any]]:
                 break
         pool.add(f"{number:03}", judged.variance_samples())
         before = judge(replace(whole, corrected=None, rivals={}), CONFIG, seed=number)
-        found.append({**_figures(judged, truth), "rule 1": before.verdict.value})
-    return found
+        verdicts.append({**_figures(judged, truth), "rule 1": before.verdict.value})
+    return verdicts
 
 
 def _evidence(rng: np.random.Generator, truth: Truth, shift: float) -> Evidence:
@@ -183,8 +183,8 @@ def simulate(name: str, kind: str, pairs: int, processes: int | None) -> dict[st
         chunk = max(1, batches // 40)
         rows = [
             row
-            for found in pool.map(batch, repeat(cell, batches), repeat(truth), seeds, chunksize=chunk)
-            for row in found
+            for part in pool.map(batch, repeat(cell, batches), repeat(truth), seeds, chunksize=chunk)
+            for row in part
         ]
     return _summary(rows)
 

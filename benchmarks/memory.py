@@ -156,7 +156,9 @@ def play(kind: Kind, home: Path) -> None:
         outcome = tune(
             workspace, Pair(4, 9), position=Position.STUDENT, workers=Resources(concurrency=WORKERS)
         )
-    assert {one.verdict.value for one in outcome.recommendations}.isdisjoint({"failed"}), outcome
+    assert {recommendation.verdict.value for recommendation in outcome.recommendations}.isdisjoint(
+        {"failed"}
+    ), outcome
     print(outcome.ran)
 
 
@@ -183,7 +185,7 @@ class Reading:
 
 def read(driver: psutil.Process) -> Reading:
     """Of a driver and all that it has started."""
-    found, stores = Reading(), dict[int, int]()
+    reading, stores = Reading(), dict[int, int]()
     for process in [driver, *driver.children(recursive=True)]:
         try:
             pages = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
@@ -195,13 +197,13 @@ def read(driver: psutil.Process) -> Reading:
         # Shared memory is counted where it lies.
         size = _kib(pages, "Pss_Anon:") + _kib(pages, "Pss_File:")
         if process.pid == driver.pid:
-            found.driver += size
+            reading.driver += size
         elif title.startswith("ray::"):
-            found.workers += size
+            reading.workers += size
         else:
-            found.others += size
-    found.shared = sum(stores.values())
-    return found
+            reading.others += size
+    reading.shared = sum(stores.values())
+    return reading
 
 
 def _kib(pages: str, name: str) -> int:
@@ -210,8 +212,12 @@ def _kib(pages: str, name: str) -> int:
 
 def _in_shared(pid: int) -> dict[int, int]:
     """Bytes of the files in /dev/shm that a process holds open, by inode; Ray removes their names at once."""
-    files = [one for one in Path(f"/proc/{pid}/fd").iterdir() if str(one.readlink()).startswith(_SHARED)]
-    return {about.st_ino: 512 * about.st_blocks for about in (one.stat() for one in files)}
+    files = [
+        descriptor
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir()
+        if str(descriptor.readlink()).startswith(_SHARED)
+    ]
+    return {about.st_ino: 512 * about.st_blocks for about in (descriptor.stat() for descriptor in files)}
 
 
 def measured(name: str, home: Path, images: int) -> tuple[Reading, int, float]:
@@ -231,7 +237,7 @@ def measured(name: str, home: Path, images: int) -> tuple[Reading, int, float]:
                 now = read(driver)
             except psutil.NoSuchProcess:
                 break
-            highest = max(highest, now, key=lambda one: one.all)
+            highest = max(highest, now, key=lambda reading: reading.all)
             time.sleep(_SECONDS)
         reader.join()
     if played.returncode:
@@ -262,13 +268,16 @@ def main(arguments: Sequence[str]) -> None:
     print(
         f"{'federation':<12}{'all':>7}{'driver':>9}{'workers':>9}{'Ray':>7}{'shared':>8}{'runs':>6}{'s':>6}"
     )
-    found: dict[str, Reading] = {}
+    readings: dict[str, Reading] = {}
     rows: dict[str, dict[str, float]] = {}
     for name in known:
         with tempfile.TemporaryDirectory() as scratch:
-            found[name], runs, seconds = measured(name, Path(scratch), options.images)
-        one = found[name]
-        parts = [part / 1e9 for part in (one.all, one.driver, one.workers, one.others, one.shared)]
+            readings[name], runs, seconds = measured(name, Path(scratch), options.images)
+        reading = readings[name]
+        parts = [
+            part / 1e9
+            for part in (reading.all, reading.driver, reading.workers, reading.others, reading.shared)
+        ]
         rows[name] = dict(zip(("all", "driver", "workers", "ray", "shared"), parts, strict=True))
         rows[name] |= {"runs": runs, "seconds": round(seconds, 1)}
         print(
@@ -276,7 +285,7 @@ def main(arguments: Sequence[str]) -> None:
             f"{runs:>6}{seconds:>6.0f}",
             flush=True,
         )
-    above = (found["large"].all - found["tiny"].all) / 1e9
+    above = (readings["large"].all - readings["tiny"].all) / 1e9
     kept = "kept" if above <= BOUND_GB else "missed"
     print(f"above PyTorch and Ray: {above:.2f} GB of at most {BOUND_GB:g}, {kept}")
     if options.out:

@@ -51,36 +51,39 @@ SPACE: Final = {
 }
 
 
-def without_the_rule(federation: Federation, config: StudyConfig, found: Recommendation) -> str:
+def without_the_rule(federation: Federation, config: StudyConfig, recommendation: Recommendation) -> str:
     """Return the verdict if the best trial, however alike to the default, had been chosen to be confirmed.
 
     It is judged look by look, on what the pair's own verdict rests on.
     """
-    basis = found.records.basis
-    if found.judgement is None or basis is None:
-        return found.verdict.value
-    trials = [one for one in found.records.trials if one.state is TrialState.COMPLETE]
-    best = max((one for one in trials if one.setting != DEFAULT), key=lambda one: one.accuracy or 0.0)
+    basis = recommendation.records.basis
+    if recommendation.judgement is None or basis is None:
+        return recommendation.verdict.value
+    trials = [trial for trial in recommendation.records.trials if trial.state is TrialState.COMPLETE]
+    best = max(
+        (trial for trial in trials if trial.setting != DEFAULT), key=lambda trial: trial.accuracy or 0.0
+    )
     seeds = confirmation_seeds(basis.looks[-1])
     seen: dict[Setting, list[dict[Split, Correctness]]] = {DEFAULT: [], best.setting: []}
 
     def arm(setting: Setting) -> Arm:
-        correct = {split: np.stack([one[split] for one in seen[setting]]) for split in JUDGED}
+        correct = {split: np.stack([run[split] for run in seen[setting]]) for split in JUDGED}
         return Arm(setting=setting, correct=correct, forgetting=None)
 
     for count in basis.looks:
         for setting, runs in seen.items():
             runs += [
-                students(federation, config, found.pair, setting, one) for one in seeds[len(runs) : count]
+                students(federation, config, recommendation.pair, setting, seed)
+                for seed in seeds[len(runs) : count]
             ]
         evidence = Evidence(
             seeds=tuple(seeds[:count]),
-            own=found.judgement.evidence.own,
+            own=recommendation.judgement.evidence.own,
             default=arm(DEFAULT),
             winner=arm(best.setting),
-            corrected=found.judgement.evidence.corrected,
+            corrected=recommendation.judgement.evidence.corrected,
         )
-        seed = derive_seed(found.records.study, "verdict")
+        seed = derive_seed(recommendation.records.study, "verdict")
         judged = judge(evidence, config.confirmation, seed=seed, basis=basis)
         if not can_still_change(judged, config.confirmation.min_improvement, seeds=basis.looks[-1]):
             break
@@ -115,7 +118,7 @@ def asked_for(texts: Sequence[str], participants: int) -> Sequence[Pair]:
     """What `--pairs` says: so many drawn by chance, or these."""
     if texts[0].isdigit():
         return some_pairs(participants, int(texts[0]))
-    return [Pair.parse(one) for one in texts]
+    return [Pair.parse(text) for text in texts]
 
 
 def main() -> None:
@@ -138,16 +141,18 @@ def main() -> None:
         pairs = some_pairs(config.federation.participants, options.pairs)
         if tune_all(workspace, pairs, position=Position.STUDENT).interrupted:
             raise SystemExit(130)
-        found = [recommend(workspace, pair) for pair in pairs]
+        recommendations = [recommend(workspace, pair) for pair in pairs]
         federation = find(workspace.home, config.federation)
         assert federation is not None
         torch.set_num_threads(1)  # As the workers have it.
-        lenient = [without_the_rule(federation, config, one) for one in found]
+        lenient = [without_the_rule(federation, config, recommendation) for recommendation in recommendations]
     content = {
         "federation": federation.name,
-        "repetitions": len(found),
+        "repetitions": len(recommendations),
         "trials": options.trials,
-        "verdicts": dict(sorted(Counter(one.verdict.value for one in found).items())),
+        "verdicts": dict(
+            sorted(Counter(recommendation.verdict.value for recommendation in recommendations).items())
+        ),
         "verdicts_without_the_rule_of_alike_settings": dict(sorted(Counter(lenient).items())),
         "pairs": [str(pair) for pair in pairs],
     }

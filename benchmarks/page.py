@@ -40,7 +40,7 @@ def made_up() -> ReportData:
         state, rungs = (TrialState.COMPLETE, 3) if number % 3 else (TrialState.PRUNED, 1)
         trials.append(trial(number, setting, state, *curve[:rungs]))
     everybody = range(PARTICIPANTS)
-    own = [0.3 + 0.05 * one for one in everybody]
+    own = [0.3 + 0.05 * number for number in everybody]
     return make_material(
         own, dict.fromkeys((Pair(*two) for two in permutations(everybody, 2)), GOOD), trials=trials
     )
@@ -60,7 +60,9 @@ async def opened(path: Path, pair: Pair) -> tuple[list[float], list[float], list
             await screen.run(f"document.querySelector('{link}').click()")
             await screen.wait_for("document.querySelector('.pair:target').dataset.drawn == 'yes'")
             clicks.append(perf_counter() - began)
-            wrong += [one for one in screen.requests if not one.startswith(path.as_uri())] + screen.complaints
+            wrong += [
+                request for request in screen.requests if not request.startswith(path.as_uri())
+            ] + screen.complaints
     return loads, clicks, wrong
 
 
@@ -89,7 +91,7 @@ def main() -> None:
         low, *_, high = sorted(times)
         print(f"{what} in {sorted(times)[TIMES // 2]:.2f} s ({low:.2f} to {high:.2f}, {TIMES} times)")
     print(f"other requests and complaints: {wrong or 'none'}")
-    print(f"load average {', '.join(f'{one:.1f}' for one in os.getloadavg())}")
+    print(f"load average {', '.join(f'{load:.1f}' for load in os.getloadavg())}")
 
 
 if __name__ == "__main__":

@@ -137,11 +137,11 @@ def main() -> None:
     assert isinstance(config.federation, FederationConfig)
     each, here = operations(config.federation.architectures[0]), speed(config, compute, options.seconds)
     print(f"{compute}: {here:,.1f} examples/s, {each / 1e9:.2f} GFLOP each, {here * each / 1e9:,.0f} GFLOP/s")
-    others = "".join(f"  hours at {one:g} TFLOP/s" for one in options.sustained)
+    others = "".join(f"  hours at {rate:g} TFLOP/s" for rate in options.sustained)
     print(f"{'':32}{'examples':>16}  hours on this device{others}")
     for words, count in counts(config, search=options.search, confirmation=options.confirmation).items():
-        hours = [count / here / 3600, *(count * each / (one * 1e12) / 3600 for one in options.sustained)]
-        print(f"{words:<32}{count:>16,.0f}" + "".join(f"{one:>21,.1f}" for one in hours))
+        hours = [count / here / 3600, *(count * each / (rate * 1e12) / 3600 for rate in options.sustained)]
+        print(f"{words:<32}{count:>16,.0f}" + "".join(f"{hour:>21,.1f}" for hour in hours))
 
 
 if __name__ == "__main__":

@@ -107,10 +107,10 @@ def row(order: Order) -> Row:
     best: dict[str, tuple[float, Setting]] = {}
     for method in Method:
         for setting in grid(method, order):
-            found = _correct(order, setting, 0, Split.VALIDATION)
+            correct = _correct(order, setting, 0, Split.VALIDATION)
             for name in (method.value, ALL):
-                if name not in best or found > best[name][0]:
-                    best[name] = found, setting
+                if name not in best or correct > best[name][0]:
+                    best[name] = correct, setting
     chosen = {name: setting for name, (_, setting) in best.items()}
     fresh = range(1, order.seeds + 1)
 
@@ -128,18 +128,18 @@ def row(order: Order) -> Row:
 
 def table(rows: list[Row]) -> dict[str, object]:
     """Means over pairs with their intervals, in pp, and how often a method's choice is on public data."""
-    told: dict[str, object] = {
+    figures: dict[str, object] = {
         "cross-entropy only over as-is": dyadic_interval(
-            {one.pair: float(np.mean(one.alone)) for one in rows}
+            {row.pair: float(np.mean(row.alone)) for row in rows}
         ).to_json()
     }
     for name in rows[0].gains:
-        mean = dyadic_interval({one.pair: float(np.mean(one.gains[name])) for one in rows})
+        mean = dyadic_interval({row.pair: float(np.mean(row.gains[name])) for row in rows})
         public = sum(
-            one.chosen[name].transfer_set is TransferSet.PUBLIC for one in rows if name in one.chosen
+            row.chosen[name].transfer_set is TransferSet.PUBLIC for row in rows if name in row.chosen
         )
-        told[name] = {**mean.to_json(), "chosen on public data": public}
-    return told
+        figures[name] = {**mean.to_json(), "chosen on public data": public}
+    return figures
 
 
 def main() -> None:
@@ -166,17 +166,17 @@ def main() -> None:
                 rows.append(done)
                 chosen = done.chosen[ALL]
                 print(f"{done.pair}: {chosen} {np.mean(done.gains[ALL]):+.1f} pp", flush=True)
-    rows.sort(key=lambda one: (one.pair.teacher, one.pair.student))
-    told = table(rows)
-    for name, numbers in told.items():
+    rows.sort(key=lambda row: (row.pair.teacher, row.pair.student))
+    figures = table(rows)
+    for name, numbers in figures.items():
         print(f"{name}: {numbers}")
     name = Path(options.study).stem
     content = {
         "federation": federation.name,
         "pairs": len(rows),
         "seeds": options.seeds,
-        "over cross-entropy only, pp on test": told,
-        "chosen": {str(one.pair): str(one.chosen[ALL]) for one in rows},
+        "over cross-entropy only, pp on test": figures,
+        "chosen": {str(row.pair): str(row.chosen[ALL]) for row in rows},
     }
     (RESULTS / f"private_{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 

@@ -70,7 +70,7 @@ class Row(NamedTuple):
 
     def line(self, rival: str) -> Line | None:
         """None where there is none."""
-        return next((one for one in self.explained.lines if one.key == rival), None)
+        return next((line for line in self.explained.lines if line.key == rival), None)
 
 
 def _gain(line: Line) -> Interval:
@@ -82,27 +82,27 @@ def rivals(rows: Sequence[Row]) -> Mapping[str, str]:
     """Key and words of all that some pair was held against."""
     return {
         line.key: WORDS.get(line.key, line.words)
-        for one in rows
-        for line in one.explained.lines
+        for row in rows
+        for line in row.explained.lines
         if line.gain is not None and line.key != "winner"
     }
 
 
 def means(rows: Sequence[Row]) -> Mapping[str, tuple[Interval, Interval]]:
     """By rival: its gain, and the recommended answer minus it; "recommended" has the first alone."""
-    ours = {one.found.pair: one.recommended for one in rows}
-    told = {"recommended": (dyadic_interval(ours), dyadic_interval(dict.fromkeys(ours, 0.0)))}
+    ours = {row.found.pair: row.recommended for row in rows}
+    intervals = {"recommended": (dyadic_interval(ours), dyadic_interval(dict.fromkeys(ours, 0.0)))}
     for rival in rivals(rows):
-        theirs = {one.found.pair: one.gain(rival) for one in rows}
+        theirs = {row.found.pair: row.gain(rival) for row in rows}
         differences = {pair: ours[pair] - theirs[pair] for pair in ours}
-        told[rival] = dyadic_interval(theirs), dyadic_interval(differences)
-    return told
+        intervals[rival] = dyadic_interval(theirs), dyadic_interval(differences)
+    return intervals
 
 
 def steps(rows: Sequence[Row]) -> Mapping[str, tuple[Interval, int]]:
     """What each step is worth on test, 0 for a pair without it; and how many have it, at least one."""
-    parts = {one.found.pair: one.explained.attribution for one in rows}
-    told: dict[str, tuple[Interval, int]] = {}
+    parts = {row.found.pair: row.explained.attribution for row in rows}
+    intervals: dict[str, tuple[Interval, int]] = {}
     for step in Step:
         worth = {
             pair: part.parts[step][Split.TEST].mean
@@ -110,8 +110,11 @@ def steps(rows: Sequence[Row]) -> Mapping[str, tuple[Interval, int]]:
             if part is not None and step in part.parts
         }
         if worth:
-            told[step.value] = dyadic_interval({pair: worth.get(pair, 0.0) for pair in parts}), len(worth)
-    return told
+            intervals[step.value] = (
+                dyadic_interval({pair: worth.get(pair, 0.0) for pair in parts}),
+                len(worth),
+            )
+    return intervals
 
 
 def main() -> None:
@@ -150,7 +153,7 @@ def main() -> None:
     print(f"\n{runs} runs of rivals, {seconds:.0f} s")
     content = {
         "study": options.study,
-        "pairs": {str(one.found.pair): one.explained.to_json() for one in rows},
+        "pairs": {str(row.found.pair): row.explained.to_json() for row in rows},
         "means": {
             name: {"gain": gain.to_json(), "recommended_minus_it": difference.to_json()}
             for name, (gain, difference) in means(rows).items()

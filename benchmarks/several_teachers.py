@@ -80,25 +80,25 @@ def over_students(values: Sequence[float]) -> dict[str, float] | None:
     return {"mean": mean, "low": mean - reach, "high": mean + reach}
 
 
-def row(found: Recommendation) -> dict[str, Any]:
+def row(recommendation: Recommendation) -> dict[str, Any]:
     """Return what one group came to."""
-    intervals = {} if found.judgement is None else found.judgement.test.intervals
+    intervals = {} if recommendation.judgement is None else recommendation.judgement.test.intervals
     figures = {name: intervals[key].mean if key in intervals else None for name, key in FIGURES.items()}
-    winner = None if found.judgement is None else found.judgement.evidence.winner
+    winner = None if recommendation.judgement is None else recommendation.judgement.evidence.winner
     if winner is not None:
         # What nobody or one participant teaches is no better than that rival: it is that rival.
-        teachers = teachers_of(found.pair, winner.setting)
+        teachers = teachers_of(recommendation.pair, winner.setting)
         figures |= {"over_single_teacher": 0.0} if teachers < 2 else {}
         figures |= {"over_no_teacher": 0.0} if teachers < 1 else {}
     return {
-        "group": str(found.pair),
-        "verdict": found.verdict.value,
-        "setting": None if found.setting is None else found.setting.to_json(),
-        "recommended_gain": found.recommended_gain.mean,
+        "group": str(recommendation.pair),
+        "verdict": recommendation.verdict.value,
+        "setting": None if recommendation.setting is None else recommendation.setting.to_json(),
+        "recommended_gain": recommendation.recommended_gain.mean,
         **figures,
-        "sent": None if found.network is None else found.network.total,
-        "trials": len(found.records.trials),
-        "accuracy_before": found.student.accuracy(Split.TEST),
+        "sent": None if recommendation.network is None else recommendation.network.total,
+        "trials": len(recommendation.records.trials),
+        "accuracy_before": recommendation.student.accuracy(Split.TEST),
     }
 
 
@@ -151,13 +151,15 @@ def main() -> None:
     with ExitStack() as stack:
         home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         workspace = Workspace.open(config, home=home)
-        students = None if options.students == "all" else [int(one) for one in options.students.split(",")]
+        students = (
+            None if options.students == "all" else [int(number) for number in options.students.split(",")]
+        )
         chosen = [None] if students is None else students
-        groups = [group for one in chosen for group in groups_of(workspace, options.candidates, one)]
-        found = measure(workspace, groups, with_pairs=options.with_pairs)
+        groups = [group for number in chosen for group in groups_of(workspace, options.candidates, number)]
+        measured = measure(workspace, groups, with_pairs=options.with_pairs)
     output = RESULTS / f"several_teachers_{config.name}_{options.seed}.json"
-    output.write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found["over_students"], indent=1))
+    output.write_text(json.dumps(measured, indent=1) + "\n")
+    print(json.dumps(measured["over_students"], indent=1))
     print(f"wrote {output}")
 
 

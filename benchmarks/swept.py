@@ -61,24 +61,24 @@ class Row:
     default: float
 
 
-def row(table: Table, found: Recommendation) -> Row | None:
+def row(table: Table, recommendation: Recommendation) -> Row | None:
     """None where the default stands alone."""
-    judgement = found.judgement
+    judgement = recommendation.judgement
     if judgement is None or judgement.evidence.winner is None:
         return None
     winner, default = judgement.evidence.winner, judgement.evidence.default
     split = Split.CONFIRMATION
     spread = variance_components(winner.correct[split], default.correct[split])
     gain_spread = variance_components(winner.correct[split], judgement.evidence.own[split])
-    effect, gain = true_effects(table, found.pair, winner.setting, judgement.evidence)
+    effect, gain = true_effects(table, recommendation.pair, winner.setting, judgement.evidence)
     return Row(
-        pair=str(found.pair),
-        verdict=found.verdict.value,
+        pair=str(recommendation.pair),
+        verdict=recommendation.verdict.value,
         true=effect,
         detectable=spread.detectable(judgement.confidence),
         true_gain=gain,
         detectable_gain=gain_spread.detectable(judgement.confidence),
-        recommended=found.recommended_gain.mean,
+        recommended=recommendation.recommended_gain.mean,
         default=judgement.test.default_gain.mean,
     )
 
@@ -86,7 +86,7 @@ def row(table: Table, found: Recommendation) -> Row | None:
 def true_effects(table: Table, pair: Pair, setting: Setting, evidence: Evidence) -> tuple[float, float]:
     """Of a setting over the default and over as-is, by the table's seeds and the examples of two splits."""
     gains = table.gain[table.row[pair]].mean(axis=1)
-    splits = [place for place, one in enumerate(SPLITS) if one is not Split.VALIDATION]
+    splits = [place for place, split in enumerate(SPLITS) if split is not Split.VALIDATION]
     sizes = [evidence.own[SPLITS[place]].size for place in splits]
     gain, default = (
         float(np.average(gains[column, splits], weights=sizes))
@@ -98,18 +98,26 @@ def true_effects(table: Table, pair: Pair, setting: Setting, evidence: Evidence)
 def variances(spreads: list[VarianceComponents]) -> dict[str, float]:
     """Means over pairs of what one seed, one example and one of both vary by, in pp² of correctness."""
     parts = {
-        "seed": [one.seeds * (one.seed - one.residual) for one in spreads],
-        "example": [one.examples * (one.example - one.residual) for one in spreads],
-        "rest": [one.seeds * one.examples * one.residual for one in spreads],
+        "seed": [spread.seeds * (spread.seed - spread.residual) for spread in spreads],
+        "example": [spread.examples * (spread.example - spread.residual) for spread in spreads],
+        "rest": [spread.seeds * spread.examples * spread.residual for spread in spreads],
     }
     return {name: float(np.mean(values)) for name, values in parts.items()}
 
 
-def measured(found: list[Recommendation]) -> dict[str, dict[str, float]]:
+def measured(recommendations: list[Recommendation]) -> dict[str, dict[str, float]]:
     """The variances of the two differences that a verdict rests on, on confirmation."""
     split = Split.CONFIRMATION
-    known = [one.judgement.evidence for one in found if one.judgement is not None]
-    both = [(one.winner, one.default, one.own[split]) for one in known if one.winner is not None]
+    known = [
+        recommendation.judgement.evidence
+        for recommendation in recommendations
+        if recommendation.judgement is not None
+    ]
+    both = [
+        (evidence.winner, evidence.default, evidence.own[split])
+        for evidence in known
+        if evidence.winner is not None
+    ]
     return {
         "winner minus default": variances(
             [
@@ -125,7 +133,7 @@ def measured(found: list[Recommendation]) -> dict[str, dict[str, float]]:
 
 def tuned_of(rows: list[Row]) -> dict[str, int]:
     """How many there are, and how many of them are `tuned`."""
-    return {"pairs": len(rows), "tuned": sum(one.verdict == "tuned" for one in rows)}
+    return {"pairs": len(rows), "tuned": sum(row.verdict == "tuned" for row in rows)}
 
 
 def main() -> None:
@@ -144,29 +152,31 @@ def main() -> None:
         pairs = some_pairs(workspace.config.federation.participants, options.pairs)
         if tune_all(workspace, pairs, position=Position.STUDENT).interrupted:
             raise SystemExit(130)
-        found = [recommend(workspace, pair) for pair in pairs]
-    rows = [one for one in (row(table, each) for each in found) if one is not None]
-    visible = [one for one in rows if one.true > one.detectable]
-    both = [one for one in visible if one.true_gain > one.detectable_gain]
+        recommendations = [recommend(workspace, pair) for pair in pairs]
+    rows = [line for line in (row(table, each) for each in recommendations) if line is not None]
+    visible = [line for line in rows if line.true > line.detectable]
+    both = [line for line in visible if line.true_gain > line.detectable_gain]
     means = {
-        name: dyadic_interval({Pair.parse(one.pair): getattr(one, name) for one in rows}).to_json()
+        name: dyadic_interval({Pair.parse(line.pair): getattr(line, name) for line in rows}).to_json()
         for name in ("recommended", "default")
     }
     content = {
-        "federation": found[0].federation,
-        "pairs": len(found),
+        "federation": recommendations[0].federation,
+        "pairs": len(recommendations),
         "with_a_winner": len(rows),
-        "verdicts": dict(sorted(Counter(one.verdict.value for one in found).items())),
+        "verdicts": dict(
+            sorted(Counter(recommendation.verdict.value for recommendation in recommendations).items())
+        ),
         "effects_exceed_detectable": tuned_of(both),
         "effect_over_the_default_alone": tuned_of(visible),
-        "tuned_although_not_better": sum(one.verdict == "tuned" and one.true <= 0 for one in rows),
+        "tuned_although_not_better": sum(line.verdict == "tuned" and line.true <= 0 for line in rows),
         "detectable": {
-            "median": float(np.median([one.detectable for one in rows])),
-            "largest": max(one.detectable for one in rows),
+            "median": float(np.median([line.detectable for line in rows])),
+            "largest": max(line.detectable for line in rows),
         },
         "mean_test_gain": means,
-        "variances": measured(found),
-        "rows": [asdict(one) for one in rows],
+        "variances": measured(recommendations),
+        "rows": [asdict(line) for line in rows],
     }
     OUTPUT.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(json.dumps({name: value for name, value in content.items() if name != "rows"}, indent=2))

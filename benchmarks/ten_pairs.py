@@ -83,8 +83,8 @@ class Row:
 
     def minus(self, first: str, second: str) -> NDArray[np.float64]:
         """Difference of correctness of two answers, shape (seeds or 1, examples)."""
-        one, other = (self.arms[name].astype(np.float64) for name in (first, second))
-        return np.atleast_2d(one - other)
+        former, other = (self.arms[name].astype(np.float64) for name in (first, second))
+        return np.atleast_2d(former - other)
 
     @property
     def oracle(self) -> str:
@@ -92,12 +92,12 @@ class Row:
         return "default" if self.gain("default").mean > 0 else "as-is"
 
 
-def row(found: Recommendation, federation: Federation, recipe: DistillationConfig) -> Row:
+def row(recommendation: Recommendation, federation: Federation, recipe: DistillationConfig) -> Row:
     """Line a recommendation up with its rivals."""
-    judgement = found.judgement
+    judgement = recommendation.judgement
     if judgement is None:
-        sys.exit(f"{found.pair}: {found.reason}")
-    evidence, confirmation = judgement.evidence, found.confirmation
+        sys.exit(f"{recommendation.pair}: {recommendation.reason}")
+    evidence, confirmation = judgement.evidence, recommendation.confirmation
     rival = "default" if judgement.confirmation.default_gain.mean > 0 else "as-is"
     arms = {
         "as-is": evidence.own[Split.TEST],
@@ -111,18 +111,21 @@ def row(found: Recommendation, federation: Federation, recipe: DistillationConfi
             arms[second],
             confidence=confirmation.confidence,
             resamples=confirmation.resamples,
-            seed=derive_seed(found.records.study, first, second),
+            seed=derive_seed(recommendation.records.study, first, second),
         )
 
-    answer, untaught = found.verdict.answer, None
+    answer, untaught = recommendation.verdict.answer, None
     if evidence.winner is not None and evidence.winner.setting.transfer_set is not TransferSet.PUBLIC:
         alone = Setting(1.0, 0.0, evidence.winner.setting.transfer_set)
         arms["no teacher"] = np.stack(
-            [untaught_student(federation, found.pair, alone, seed, recipe) for seed in evidence.seeds]
+            [
+                untaught_student(federation, recommendation.pair, alone, seed, recipe)
+                for seed in evidence.seeds
+            ]
         )
         untaught = minus("tuned", "no teacher")
     return Row(
-        found=found,
+        found=recommendation,
         judgement=judgement,
         rival=rival,
         difference=NOTHING if answer == rival else minus(answer, rival),
@@ -165,11 +168,11 @@ def pooled(
     examples = differences[0].shape[1]
     drawn = rng.multinomial(examples, np.full(examples, 1 / examples), size=resamples)
     means = np.zeros(resamples)
-    for one in differences:
-        seeds = len(one)
+    for difference in differences:
+        seeds = len(difference)
         chosen = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
-        means += ((chosen @ one) * drawn).sum(axis=1) / one.size
-    mean = float(np.mean([one.mean() for one in differences]))
+        means += ((chosen @ difference) * drawn).sum(axis=1) / difference.size
+    mean = float(np.mean([each.mean() for each in differences]))
     tail = (1 - confidence) / 2
     low, high = np.quantile(means / len(differences), [tail, 1 - tail])
     return Interval(POINTS * mean, POINTS * min(mean, float(low)), POINTS * max(mean, float(high)))
@@ -202,17 +205,17 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         "| better of default and nothing | difference |"
     )
     yield "|---|---|---|---:|---:|---:|---:|---:|"
-    for one in rows:
-        winner = one.judgement.evidence.winner
+    for row in rows:
+        winner = row.judgement.evidence.winner
         cells = (
-            one.found.pair,
-            one.found.verdict,
+            row.found.pair,
+            row.found.verdict,
             "none" if winner is None else winner.setting,
-            _short(one.gain("tuned")),
-            _short(one.gain("default")),
-            f"{one.gain(one.answer).mean:+.1f} ({one.answer})",
-            f"{one.gain(one.rival).mean:+.1f} ({one.rival})",
-            _short(one.difference),
+            _short(row.gain("tuned")),
+            _short(row.gain("default")),
+            f"{row.gain(row.answer).mean:+.1f} ({row.answer})",
+            f"{row.gain(row.rival).mean:+.1f} ({row.rival})",
+            _short(row.difference),
         )
         yield f"| {' | '.join(map(str, cells))} |"
 
@@ -221,13 +224,13 @@ def doubts(rows: Sequence[Row]) -> Iterator[str]:
     """Markdown: what the teacher is worth, the examples being there anyway."""
     yield "| pair | winner of the race | its gain | no teacher, same examples | difference |"
     yield "|---|---|---:|---:|---:|"
-    for one in rows:
-        winner = one.judgement.evidence.winner
-        if winner is not None and one.untaught is not None:
-            alone = POINTS * one.minus("no teacher", "as-is").mean()
+    for row in rows:
+        winner = row.judgement.evidence.winner
+        if winner is not None and row.untaught is not None:
+            alone = POINTS * row.minus("no teacher", "as-is").mean()
             yield (
-                f"| {one.found.pair} | {winner.setting} | {one.gain('tuned').mean:+.1f} | {alone:+.1f} "
-                f"| {_short(one.untaught)} |"
+                f"| {row.found.pair} | {winner.setting} | {row.gain('tuned').mean:+.1f} | {alone:+.1f} "
+                f"| {_short(row.untaught)} |"
             )
 
 
@@ -235,25 +238,25 @@ def positions(rows: Sequence[Row]) -> Iterator[str]:
     """Markdown: what becomes of each student by the role that it takes."""
     yield "| pair | advice to the student | as student | as teacher | by adoption |"
     yield "|---|---|---:|---:|---:|"
-    for one in rows:
-        position = one.found.position
+    for row in rows:
+        position = row.found.position
         gains = (position.test.as_student, position.test.as_teacher, position.test.by_adoption)
         cells = (f"{gain.mean:+.1f}" if gain else "not searched" for gain in gains)
-        yield f"| {one.found.pair} | {position.advice} | {' | '.join(cells)} |"
+        yield f"| {row.found.pair} | {position.advice} | {' | '.join(cells)} |"
 
 
 def _short(interval: Interval) -> str:
     return f"{interval.mean:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"
 
 
-def record(one: Row) -> dict[str, object]:
+def record(row: Row) -> dict[str, object]:
     """A pair as JSON values: all that `autokd recommend --json` says, and the comparison."""
     return {
-        **one.found.to_json(),
-        "rival": {"answer": one.rival, "gain": one.gain(one.rival).to_json()},
-        "recommended_minus_rival": one.difference.to_json(),
-        "winner_minus_no_teacher": None if one.untaught is None else one.untaught.to_json(),
-        "better_on_test": one.oracle,
+        **row.found.to_json(),
+        "rival": {"answer": row.rival, "gain": row.gain(row.rival).to_json()},
+        "recommended_minus_rival": row.difference.to_json(),
+        "winner_minus_no_teacher": None if row.untaught is None else row.untaught.to_json(),
+        "better_on_test": row.oracle,
     }
 
 
@@ -273,22 +276,24 @@ def machine() -> dict[str, object]:
 
 def tune(workspace: Workspace, pairs: Sequence[Pair]) -> tuple[list[Recommendation], list[dict[str, object]]]:
     """All pairs, meeting by meeting; and what each meeting took."""
-    found: dict[Pair, Recommendation] = {}
+    recommendations: dict[Pair, Recommendation] = {}
     meetings: list[dict[str, object]] = []
     for pair in pairs:
-        if pair in found:
+        if pair in recommendations:
             continue
         both = pair.reverse in pairs
         began = perf_counter()
         outcome = tune_pair(workspace, pair, position=None if both else Position.STUDENT)
         if outcome.interrupted:
             sys.exit("interrupted; with --home the same command goes on")
-        searched = [str(one.pair) for one in outcome.recommendations]
+        searched = [str(recommendation.pair) for recommendation in outcome.recommendations]
         seconds = round(perf_counter() - began, 1)
         meetings.append({"searched": searched, "runs": outcome.ran, "seconds": seconds})
         print(f"{', '.join(searched)}: {outcome.ran} runs, {seconds} s", file=sys.stderr)
-        found.update({one.pair: one for one in outcome.recommendations})
-    return [found[pair] for pair in pairs], meetings
+        recommendations.update(
+            {recommendation.pair: recommendation for recommendation in outcome.recommendations}
+        )
+    return [recommendations[pair] for pair in pairs], meetings
 
 
 def main() -> None:
@@ -315,13 +320,15 @@ def main() -> None:
         recommendations, meetings = tune(workspace, pairs)
         seconds = perf_counter() - began
     torch.set_num_threads(1)  # As the workers have it.
-    rows = [row(found, federation, workspace.config.distillation) for found in recommendations]
+    rows = [
+        row(recommendation, federation, workspace.config.distillation) for recommendation in recommendations
+    ]
     means = summary(rows)
     for part in (table, doubts, positions):
         print(*part(rows), sep="\n", end="\n\n")
     for name, interval in means.items():
         print(f"{name:48} {interval}")
-    verdicts = {one.value: sum(row.found.verdict is one for row in rows) for one in Verdict}
+    verdicts = {verdict.value: sum(row.found.verdict is verdict for row in rows) for verdict in Verdict}
     print(f"\n{federation.name}, {workspace.config.search.trials} trials a pair, {seconds:.0f} s; {verdicts}")
     content = {
         "study": options.study,
@@ -332,7 +339,7 @@ def main() -> None:
         "seconds": {"prepare": round(prepared, 1), "all": round(seconds, 1), "meetings": meetings},
         "verdicts": verdicts,
         "pooled": {name: interval.to_json() for name, interval in means.items()},
-        "pairs": [record(one) for one in rows],
+        "pairs": [record(row) for row in rows],
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -81,7 +81,7 @@ def curve(
 
 def rows(gains: Gains) -> list[dict[str, Any]]:
     """Return a row for each transfer set, schedule and budget."""
-    found = []
+    table_rows = []
     for (transfer_set, schedule, epochs), by_pair in gains.items():
         half = gains.get((transfer_set, schedule, epochs // 2))
         row: dict[str, Any] = {
@@ -94,17 +94,17 @@ def rows(gains: Gains) -> list[dict[str, Any]]:
             more = {pair: gain - half[pair] for pair, gain in by_pair.items()}
             interval = dyadic_interval(more)
             row |= {"more": interval.mean, "low": interval.low, "high": interval.high}
-        found.append(row)
-    return found
+        table_rows.append(row)
+    return table_rows
 
 
-def table(found: Sequence[Mapping[str, Any]]) -> str:
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the rows in Markdown."""
     lines = [
         "| transfer set | rate | epochs | gain on test (pp) | more than at half |",
         "|---|---|---:|---:|---|",
     ]
-    for row in found:
+    for row in rows:
         more = f"{row['more']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}]" if "more" in row else ""
         lines.append(
             f"| {row['transfer_set']} | {row['schedule']} | {row['epochs']} | {row['gain']:+.1f} | {more} |"
@@ -128,11 +128,11 @@ def main() -> None:
         federation = prepare(config.federation, home=options.home or Path(folder), compute=Compute())
         every = [Pair(*sides) for sides in permutations(range(len(federation.participants)), 2)]
         pairs = sorted(random.Random(0).sample(every, min(options.pairs, len(every))))
-        found = rows(measure(federation, config.distillation, pairs))
+        lines = rows(measure(federation, config.distillation, pairs))
     options.out.write_text(
-        json.dumps({"study": config.name, "pairs": len(pairs), "rows": found}, indent=1) + "\n"
+        json.dumps({"study": config.name, "pairs": len(pairs), "rows": lines}, indent=1) + "\n"
     )
-    print(table(found))
+    print(table(lines))
 
 
 if __name__ == "__main__":

@@ -87,13 +87,13 @@ class World:
         return self.dice.normal(0, scale, size)
 
     def facts(self) -> FederationFacts:
-        one = ParticipantFacts(number=0, architecture="any", histogram=(1,), correct=self.own)
+        participant = ParticipantFacts(number=0, architecture="any", histogram=(1,), correct=self.own)
         labels = {split: np.zeros(size, dtype=np.int64) for split, size in SIZES.items()}
         return FederationFacts(
             name="simulated",
             classes=("any",),
             labels=labels,
-            participants=(one, replace(one, number=1)),
+            participants=(participant, replace(participant, number=1)),
             public=1,
         )
 
@@ -116,10 +116,10 @@ class Records:
         return self.known[number]
 
     def report(self, study: str, number: int, report: RungReport) -> None:
-        one = self.known[number]
-        curve = (*one.curve, (report.epoch, report.accuracy))
+        trial = self.known[number]
+        curve = (*trial.curve, (report.epoch, report.accuracy))
         self.known[number] = replace(
-            one, curve=curve, forgetting_curve=(*one.forgetting_curve, report.forgetting)
+            trial, curve=curve, forgetting_curve=(*trial.forgetting_curve, report.forgetting)
         )
 
     def end_trial(self, study: str, number: int, state: TrialState, **rest: Any) -> None:
@@ -167,24 +167,24 @@ def nothing_to_find(number: int, noise: Noise) -> Verdict:
         listen_seconds=float("inf"),
     )
     for serial in count():
-        given = queue.assign(str(serial))
-        if given is None:
+        spec = queue.assign(str(serial))
+        if spec is None:
             break
-        _serve(queue, str(serial), given, world, config.rungs)
+        _serve(queue, str(serial), spec, world, config.rungs)
     searched = PairRecords(
         pair=pair, study=f"simulated/{number}/0->1", trials=records.trials(""), runs=records.finished
     )
     return recommend(config, facts, searched, judge_pair(config, facts, searched)).verdict
 
 
-def _serve(queue: SearchQueue, key: str, given: RunSpec, world: World, rungs: Sequence[int]) -> None:
-    if given.stage is not None:
-        splits = (Split.VALIDATION,) if given.stage is Stage.RACE else (Split.CONFIRMATION, Split.TEST)
-        correct = {split: world.run(given.setting, given.seed, split) for split in splits}
+def _serve(queue: SearchQueue, key: str, spec: RunSpec, world: World, rungs: Sequence[int]) -> None:
+    if spec.stage is not None:
+        splits = (Split.VALIDATION,) if spec.stage is Stage.RACE else (Split.CONFIRMATION, Split.TEST)
+        correct = {split: world.run(spec.setting, spec.seed, split) for split in splits}
         done = RunRecord(
-            stage=given.stage,
-            setting=given.setting,
-            seed=given.seed,
+            stage=spec.stage,
+            setting=spec.setting,
+            seed=spec.seed,
             state=RunState.COMPLETE,
             correct=correct,
             forgetting=0.0,
@@ -194,7 +194,7 @@ def _serve(queue: SearchQueue, key: str, given: RunSpec, world: World, rungs: Se
         return
     for epoch in rungs:
         reached = OWN + (REACHED - OWN) * epoch / rungs[-1]
-        accuracy = float(world.run(given.setting, given.seed, Split.VALIDATION, reached).mean())
+        accuracy = float(world.run(spec.setting, spec.seed, Split.VALIDATION, reached).mean())
         report = RungReport(epoch, accuracy, 0.0, accuracy, 0.0, 0.0, 0.0)
         if epoch == rungs[-1] or not queue.report(key, report):
             queue.end(key, report)
@@ -211,16 +211,16 @@ def power(pairs: int) -> Found:
     """Share of `tuned` by the true improvement, with the default 5 pp above as-is."""
     rng, config = np.random.default_rng(1), ConfirmationConfig(resamples=1000)
     alike = [variance_components(*draw_arms(rng, (REACHED, REACHED), DIGITS)) for _ in range(2000)]
-    unit = float(np.mean([one.detectable(config.confidence) for one in alike]))
+    unit = float(np.mean([components.detectable(config.confidence) for components in alike]))
     curve = {}
     for multiple in (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5):
         accuracies = (REACHED + multiple * unit / 100, REACHED)
-        found = Counter(
+        verdicts = Counter(
             judge(evidence(*draw_arms(rng, accuracies, DIGITS, fixed=OWN)), config, seed=number).verdict
             for number in range(pairs)
         )
-        curve[f"{multiple * unit:.2f}"] = found[Verdict.TUNED] / pairs
-    error = float(np.sqrt(np.mean([one.error**2 for one in alike])))
+        curve[f"{multiple * unit:.2f}"] = verdicts[Verdict.TUNED] / pairs
+    error = float(np.sqrt(np.mean([components.error**2 for components in alike])))
     return {"standard_error": error, "detectable": unit, "pairs": pairs, "tuned_by_improvement": curve}
 
 
@@ -250,10 +250,14 @@ def fitted(variances: Mapping[str, float], *, fixed: bool) -> Noise:
         first, second = draw_arms(
             rng, accuracies, noise, fixed=0.60 if fixed else None, seeds=60, examples=4000
         )
-        one = variance_components(first, second)
-        found = [one.seed - one.residual, one.example - one.residual, one.residual]
-        scale = [one.seeds, one.examples, one.seeds * one.examples]
-        seen = np.array(found) * np.array(scale)
+        components = variance_components(first, second)
+        parts = [
+            components.seed - components.residual,
+            components.example - components.residual,
+            components.residual,
+        ]
+        scale = [components.seeds, components.examples, components.seeds * components.examples]
+        seen = np.array(parts) * np.array(scale)
         return float((np.log(np.maximum(seen, 1e-3) / wanted) ** 2).sum())
 
     start = np.log([0.5, 0.05, 0.3])
@@ -268,7 +272,7 @@ def fitted(variances: Mapping[str, float], *, fixed: bool) -> Noise:
 def coverage(pairs: int) -> Found:
     """Share of 95% intervals that hold the truth, with what `benchmarks.swept` has measured."""
     measured = json.loads((RESULTS / "swept.json").read_text())["variances"]
-    found: Found = {}
+    covered: Found = {}
     for name, variances in measured.items():
         fixed = name.endswith("as-is")
         noise, rng = fitted(variances, fixed=fixed), np.random.default_rng(2)
@@ -278,13 +282,13 @@ def coverage(pairs: int) -> Found:
             first, second = draw_arms(rng, accuracies, noise, fixed=0.60 if fixed else None)
             reach = variance_components(first, second).half_width(0.95)
             held += abs(100 * (first.mean() - second.mean()) - gap) <= reach
-        found[name] = {
+        covered[name] = {
             "variances": variances,
             "noise": {"taste": noise.taste, "shift": noise.shift, "flutter": noise.flutter},
             "simulations": 4 * pairs,
             "coverage": held / (4 * pairs),
         }
-    return found
+    return covered
 
 
 PARTS: Final = {"null": null, "power": power, "coverage": coverage}

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("orders", type=Path)
     parser.add_argument("answers", type=Path)
     options = parser.parse_args()
-    module, library = next(found for start, found in LIBRARIES.items() if options.peer.startswith(start))
+    module, library = next(entry for start, entry in LIBRARIES.items() if options.peer.startswith(start))
     peers = importlib.import_module(f"benchmarks.peers.{module}").PEERS
     steps, seconds = answer(
         Problem.load(options.problem),

@@ -137,7 +137,7 @@ def _parameters(setting: Setting) -> dict[str, Any]:
 
 def _setting(parameters: Mapping[str, Any]) -> Setting:
     whose = parameters["students"], parameters["teachers"]
-    chosen = next(name for name, one in _WHOSE.items() if one == whose)
+    chosen = next(name for name, belongs in _WHOSE.items() if belongs == whose)
     alpha = None if chosen == PUBLIC else parameters["alpha"]
     return Setting(2.0 ** parameters["log_temperature"], alpha, chosen)
 

@@ -135,12 +135,12 @@ def read_orders(path: Path) -> list[Order]:
     return [
         Order(
             **{
-                **one,
-                "pairs": tuple(one["pairs"]),
-                "known": {int(pair): tuple(columns) for pair, columns in one["known"].items()},
+                **order,
+                "pairs": tuple(order["pairs"]),
+                "known": {int(pair): tuple(columns) for pair, columns in order["known"].items()},
             }
         )
-        for one in json.loads(path.read_text())
+        for order in json.loads(path.read_text())
     ]
 
 

@@ -122,14 +122,14 @@ def answer(
     done = []
     for number, order in enumerate(orders):
         known = {pair: _known(problem, pair, columns, order.answers) for pair, columns in order.known.items()}
-        found = []
+        answers = []
         for pair in order.pairs:
             peer = makes(problem, 1000 * order.seed + pair, known, order.budget)
-            found.append(search(problem, problem.curves(pair, order.answers), peer, order.budget))
+            answers.append(search(problem, problem.curves(pair, order.answers), peer, order.budget))
             if order.hands_on:
-                whole = tuple(dict.fromkeys(step.column for step in found[-1] if step.whole))
+                whole = tuple(dict.fromkeys(step.column for step in answers[-1] if step.whole))
                 known[pair] = _known(problem, pair, whole, order.answers)
-        done.append(found)
+        done.append(answers)
         tell(f"{number + 1} of {len(orders)} orders, {process_time() - began:.0f} s of CPU time")
     return done, process_time() - began
 

@@ -121,7 +121,7 @@ def _space(problem: Problem, seed: int) -> ConfigurationSpace:
     alpha = OrdinalHyperparameter("alpha", sorted(alphas), default_value=default.alpha)
     transfer_set = Categorical("transfer_set", sets, default=default.transfer_set)
     space.add(temperature, alpha, transfer_set)
-    space.add(InCondition(alpha, transfer_set, [one for one in sets if one != PUBLIC]))
+    space.add(InCondition(alpha, transfer_set, [name for name in sets if name != PUBLIC]))
     return space
 
 

@@ -93,13 +93,13 @@ class Scheduled:
     """Any scheduler of Syne Tune's.
 
     Args:
-        told: The first suggestion is the default setting, so that the scheduler learns of its run.
+        is_told: The first suggestion is the default setting, so that the scheduler learns of its run.
         stops: It looks at every rung and stops trials there; else only at the end.
     """
 
-    def __init__(self, flat: Flat, scheduler: Any, problem: Problem, *, told: bool, stops: bool) -> None:
+    def __init__(self, flat: Flat, scheduler: Any, problem: Problem, *, is_told: bool, stops: bool) -> None:
         self._flat, self._scheduler, self._problem = flat, scheduler, problem
-        self._told, self._stops = told, stops
+        self._told, self._stops = is_told, stops
         self._trials: dict[int, Trial] = {}
 
     def begin(self, curve: Mapping[int, float]) -> None:
@@ -171,14 +171,14 @@ def asha(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
         random_seed=seed,
         points_to_evaluate=flat.names(problem.default),
     )
-    return Scheduled(flat, scheduler, problem, told=True, stops=True)
+    return Scheduled(flat, scheduler, problem, is_told=True, stops=True)
 
 
 def cqr(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
     """Conformal quantile regression, with its defaults."""
     flat, _ = Flat(problem), _seeded(seed)
     scheduler = CQR(flat.space, ERROR, random_seed=seed, points_to_evaluate=flat.names(problem.default))
-    return Scheduled(flat, scheduler, problem, told=True, stops=False)
+    return Scheduled(flat, scheduler, problem, is_told=True, stops=False)
 
 
 def bounding_box(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
@@ -195,7 +195,7 @@ def bounding_box(problem: Problem, seed: int, known: Known, budget: int) -> Peer
             evaluations,
             random_seed=seed,
         )
-    return Scheduled(flat, scheduler, problem, told=False, stops=False)
+    return Scheduled(flat, scheduler, problem, is_told=False, stops=False)
 
 
 def quantile(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
@@ -207,7 +207,7 @@ def quantile(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
     with _quiet():
         searcher = QuantileBasedSurrogateSearcher(flat.space, evaluations, random_seed=seed)
     scheduler = SingleObjectiveScheduler(flat.space, ERROR, searcher=searcher, random_seed=seed)
-    return Scheduled(flat, scheduler, problem, told=False, stops=False)
+    return Scheduled(flat, scheduler, problem, is_told=False, stops=False)
 
 
 def zero_shot(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
@@ -254,7 +254,7 @@ def _completed(problem: Problem, runs: tuple[tuple[int, float], ...]) -> dict[in
 
 def _random(flat: Flat, problem: Problem, seed: int) -> Peer:
     scheduler = RandomSearch(flat.space, [ERROR], random_seed=seed)
-    return Scheduled(flat, scheduler, problem, told=False, stops=False)
+    return Scheduled(flat, scheduler, problem, is_told=False, stops=False)
 
 
 def _seeded(seed: int) -> None:

@@ -80,7 +80,7 @@ def main() -> None:
         for table in options.tables:
             ends = [yardstick(load(table), seed) for seed in range(load(table).seeds)]
             anyway, swept = (
-                np.mean([[*one.values()] for end in ends for one in [getattr(end, side)]])
+                np.mean([[*values.values()] for end in ends for values in [getattr(end, side)]])
                 for side in ("anyway", "swept")
             )
             print(f"\n{table}: the better of default and nothing {anyway:+.2f} pp, the sweep {swept:+.2f} pp")

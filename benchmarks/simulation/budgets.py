@@ -89,7 +89,10 @@ def load(name: str) -> BudgetTable:
     pairs = tuple(map(Pair.parse, about["pairs"]))
     examples = np.array([about["examples"][split] for split in about["splits"]])
     people = about["participants"]
-    own = np.array([[one["correct"][split] for split in about["splits"]] for one in people]) / examples
+    own = (
+        np.array([[participant["correct"][split] for split in about["splits"]] for participant in people])
+        / examples
+    )
     accuracy = np.where(correct == MISSING, np.nan, correct / examples)
     before = own[[pair.student for pair in pairs]]
     settings, runs = [], []
@@ -127,11 +130,11 @@ def _with_budgets(
     budgets = [recipe.epochs, 2 * recipe.epochs, 4 * recipe.epochs]
     if setting.schedule is not Schedule.CONSTANT:
         budgets = [epochs for epochs in budgets if epochs == setting.epochs]
-    found = [(replace(setting, epochs=epochs), rungs.index(epochs)) for epochs in budgets]
+    settings = [(replace(setting, epochs=epochs), rungs.index(epochs)) for epochs in budgets]
     plain = replace(
         DEFAULT, learning_rate=recipe.learning_rate, epochs=recipe.epochs, schedule=Schedule.CONSTANT
     )
-    return [(DEFAULT if one == plain else one, rung) for one, rung in found]
+    return [(DEFAULT if setting == plain else setting, rung) for setting, rung in settings]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,15 +215,17 @@ def _search(
         answer = _answer(posterior.mean, whole, price, way.tie)
         gains[trial] = table.end(pair, answer, 2) if posterior.mean[answer] > 0 else 0.0
         costs[trial] = spent
-        best = max(0.0, *(table.end(pair, one, 0) for one in whole))
+        best = max(0.0, *(table.end(pair, place, 0) for place in whole))
         worth = expected_improvement(posterior, best) / price**way.power
         worth[tried] = -np.inf
         place = int(worth.argmax())
 
 
 def _answer(mean: NDArray[np.float64], whole: Sequence[int], price: NDArray[np.float64], tie: float) -> int:
-    best = max(whole, key=lambda one: float(mean[one]))
-    return min((one for one in whole if mean[one] >= mean[best] - tie), key=lambda one: float(price[one]))
+    best = max(whole, key=lambda place: float(mean[place]))
+    return min(
+        (place for place in whole if mean[place] >= mean[best] - tie), key=lambda place: float(price[place])
+    )
 
 
 def _stop(
@@ -255,14 +260,14 @@ def main() -> None:
         best = [max(places, key=lambda place, pair=pair: table.end(pair, place, 0)) for pair in everybody]
         ceiling = np.mean([table.end(pair, place, 2) for pair, place in enumerate(best)])
         means = [np.mean([table.end(pair, place, 0) for pair in everybody]) for place in places]
-        one = int(np.argmax(means))
-        single = np.mean([table.end(pair, one, 2) for pair in everybody])
+        shared = int(np.argmax(means))
+        single = np.mean([table.end(pair, shared, 2) for pair in everybody])
         print(f"{name}: {len(places)} settings, best of all by validation {ceiling:+.2f} pp")
-        print(f"  the best single one {single:+.2f} pp: {table.settings[one]}")
+        print(f"  the best single one {single:+.2f} pp: {table.settings[shared]}")
         print(f"  {'':<50}" + "".join(f"{cost:>14.0%}" for cost in COSTS))
         for words, way in WAYS.items():
-            found = [replayed(table, way, seed) for seed in range(options.seeds)]
-            cells = [[float(np.interp(at, [0, *cost], [0, *gain])) for cost, gain in found] for at in COSTS]
+            replays = [replayed(table, way, seed) for seed in range(options.seeds)]
+            cells = [[float(np.interp(at, [0, *cost], [0, *gain])) for cost, gain in replays] for at in COSTS]
             errors = [np.std(cell) / np.sqrt(len(cell)) for cell in cells]
             row = (f"{np.mean(cell):>+7.2f} ± {error:.2f}" for cell, error in zip(cells, errors, strict=True))
             print(f"  {words:<50}" + " ".join(row), flush=True)

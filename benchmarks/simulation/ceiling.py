@@ -44,8 +44,8 @@ def _chosen(table: Table, seed: int, worth: NDArray[np.float64]) -> list[float]:
     """Gain on test of the setting that seems worth the most, or 0 where none seems worth anything."""
     best = worth.argmax(axis=1)
     gains = table.gain[np.arange(len(best)), best, seed, _TEST]
-    found: list[float] = np.where(worth.max(axis=1) > 0, gains, 0.0).tolist()
-    return found
+    chosen_gains: list[float] = np.where(worth.max(axis=1) > 0, gains, 0.0).tolist()
+    return chosen_gains
 
 
 def main() -> None:

@@ -183,12 +183,14 @@ def main() -> None:
                 for number, choice in enumerate(CHOICES[kind]):
                     seeds = range(options.seeds)
                     same = [[value] * len(seeds) for value in (table, kind, number, options.trials)]
-                    found, seconds = zip(*workers.map(_measured, *same, seeds), strict=True)
-                    shares = np.array([[reached(points, cost) for cost in COSTS] for points in found])
+                    points_by_seed, seconds = zip(*workers.map(_measured, *same, seeds), strict=True)
+                    shares = np.array(
+                        [[reached(points, cost) for cost in COSTS] for points in points_by_seed]
+                    )
                     usual = usual if number else shares
                     print(f"  {choice.name:<28}{row(shares, usual)}{sum(seconds):8.1f} s", flush=True)
                     if options.out:
-                        _keep(options.out, kind, table, choice.name, found)
+                        _keep(options.out, kind, table, choice.name, points_by_seed)
 
 
 def row(shares: NDArray[np.float64], usual: NDArray[np.float64]) -> str:
@@ -206,10 +208,10 @@ def row(shares: NDArray[np.float64], usual: NDArray[np.float64]) -> str:
     )
 
 
-def _keep(file: Path, kind: str, table: str, name: str, found: Sequence[Points]) -> None:
+def _keep(file: Path, kind: str, table: str, name: str, points_by_seed: Sequence[Points]) -> None:
     kept = json.loads(file.read_text()) if file.exists() else {}
     kept.setdefault(kind, {}).setdefault(table, {})[name] = [
-        [(round(cost, 5), round(share, 4)) for cost, share in points] for points in found
+        [(round(cost, 5), round(share, 4)) for cost, share in points] for points in points_by_seed
     ]
     file.write_text(json.dumps(kept, sort_keys=True) + "\n")
 

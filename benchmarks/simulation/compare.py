@@ -90,8 +90,8 @@ def _measure(task: Task) -> Measured:
     policy, began = POLICIES[contestant.policy], process_time()
     if task.scenario != "newcomer":
         search = cold if task.scenario == "batch" else cold_meetings
-        found = [[search(table, policy, seed, trials) for trials in POINTS] for seed in task.seeds]
-        return Measured(found, process_time() - began, {"optuna": version("optuna")})
+        points_by_seed = [[search(table, policy, seed, trials) for trials in POINTS] for seed in task.seeds]
+        return Measured(points_by_seed, process_time() - began, {"optuna": version("optuna")})
     # Twice the trials: those that are stopped early leave some of the budget.
     most = max(BUDGETS) * (2 if policy.stopping.rungs else 1)
     ran = {seed: newcomers(table, policy, seed, most) for seed in task.seeds}
@@ -136,7 +136,7 @@ def _asked(task: Task, table: Table) -> Measured:
         )
     ]
     answers = _carried_out(task, table, orders)
-    found: list[Points] = []
+    points_by_seed: list[Points] = []
     chosen: list[dict[int, dict[Pair, Finalist]]] = []
     measure = meeting_points if task.scenario == "meetings" else points
     budgets = BUDGETS[: contestant.runs]
@@ -147,15 +147,15 @@ def _asked(task: Task, table: Table) -> Measured:
             if order.seed == seed
         ]
         if task.scenario != "newcomer" and contestant.learns:
-            found.append(
+            points_by_seed.append(
                 [point for order, ran in mine for point in measure(table, seed, ran, _ends(table, order))]
             )
         else:
             ran = {pair: ran for _, some in mine for pair, ran in some.items()}
-            found.append(measure(table, seed, ran, budgets))
+            points_by_seed.append(measure(table, seed, ran, budgets))
             if task.scenario == "newcomer":
                 chosen.append(_finalists(table, seed, ran))
-    return Measured(found, answers.seconds, dict(answers.versions), chosen)
+    return Measured(points_by_seed, answers.seconds, dict(answers.versions), chosen)
 
 
 def _ends(table: Table, order: Order) -> tuple[int, int]:
@@ -188,7 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = [one.name for one in CONTESTANTS]
+    names = [contestant.name for contestant in CONTESTANTS]
     parser.add_argument("--tables", nargs="+", default=TABLES)
     parser.add_argument("--scenarios", nargs="+", default=SCENARIOS, choices=SCENARIOS)
     parser.add_argument("--contestants", nargs="+", default=names, choices=names, metavar="NAME")
@@ -208,30 +208,31 @@ def main() -> None:
             print(f"\n{table}: the better of default and nothing {anyway:+.2f} pp, the sweep {swept:+.2f} pp")
             for scenario in options.scenarios:
                 print(f"  {scenario:<30}" + "".join(f"{cost:>16.0%}" for cost in COSTS))
-                for one in CONTESTANTS:
-                    seeds = min(one.seeds[SCENARIOS.index(scenario)], options.most)
+                for contestant in CONTESTANTS:
+                    seeds = min(contestant.seeds[SCENARIOS.index(scenario)], options.most)
                     if (
-                        one.name not in options.contestants
+                        contestant.name not in options.contestants
                         or not seeds
-                        or (one.elsewhere and not options.peers)
-                        or (options.missing and _has(options.out, table, scenario, one.name, seeds))
+                        or (contestant.elsewhere and not options.peers)
+                        or (options.missing and _has(options.out, table, scenario, contestant.name, seeds))
                     ):
                         continue
                     share = [range(first, seeds, options.processes) for first in range(options.processes)]
-                    tasks = [Task(table, scenario, one, mine, options.peers) for mine in share if mine]
+                    tasks = [Task(table, scenario, contestant, mine, options.peers) for mine in share if mine]
                     parts = list(workers.map(_measure, tasks))
-                    found = Measured(
+                    measured = Measured(
                         _in_order([part.points for part in parts]),
                         sum(part.seconds for part in parts),
                         parts[0].versions,
                         _in_order([part.finalists for part in parts]),
                     )
+                    shares = cells(measured.points)
                     print(
-                        f"    {one.name:<28}{cells(found.points)}  {seeds:3} seeds {found.seconds:8.1f} s",
+                        f"    {contestant.name:<28}{shares}  {seeds:3} seeds {measured.seconds:8.1f} s",
                         flush=True,
                     )
                     if options.out:
-                        _keep(options.out, table, scenario, one.name, found)
+                        _keep(options.out, table, scenario, contestant.name, measured)
 
 
 def _has(file: Path | None, table: str, scenario: str, name: str, seeds: int) -> bool:
@@ -244,10 +245,10 @@ def _has(file: Path | None, table: str, scenario: str, name: str, seeds: int) ->
 
 def _in_order(parts: Sequence[Sequence[Any]]) -> list[Any]:
     """Back in the order of the seeds, which were dealt to the processes one by one."""
-    return [one for turn in zip_longest(*parts) for one in turn if one is not None]
+    return [entry for turn in zip_longest(*parts) for entry in turn if entry is not None]
 
 
-def _keep(file: Path, table: str, scenario: str, name: str, found: Measured) -> None:
+def _keep(file: Path, table: str, scenario: str, name: str, measured: Measured) -> None:
     """Keep what was found.
 
     Where the file has the same of these seeds, it keeps those that it has beyond them; what was confirmed
@@ -255,19 +256,19 @@ def _keep(file: Path, table: str, scenario: str, name: str, found: Measured) -> 
     """
     kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     entry = kept.setdefault(table, {}).setdefault(scenario, {}).setdefault(name, {})
-    points = [[[round(cost, 5), round(share, 4)] for cost, share in one] for one in found.points]
+    points = [[[round(cost, 5), round(share, 4)] for cost, share in curve] for curve in measured.points]
     if entry.get("cost_and_share_by_seed", [])[: len(points)] != points:
         entry.update(
-            versions=found.versions, cpu_seconds=round(found.seconds, 1), cost_and_share_by_seed=points
+            versions=measured.versions, cpu_seconds=round(measured.seconds, 1), cost_and_share_by_seed=points
         )
     chosen = [
-        {str(runs): {str(pair): [*each] for pair, each in mine.items()} for runs, mine in one.items()}
-        for one in found.finalists
+        {str(runs): {str(pair): [*each] for pair, each in mine.items()} for runs, mine in of_seed.items()}
+        for of_seed in measured.finalists
     ]
     before = entry.get("finalists_by_seed", [])
     if before[: len(chosen)] != chosen:
         entry["finalists_by_seed"] = chosen
-        if any(one != other for one, other in zip(before, chosen, strict=False)):
+        if any(former != now for former, now in zip(before, chosen, strict=False)):
             entry.pop("verdicts", None)
     file.write_text(json.dumps(kept, sort_keys=True) + "\n")
 

@@ -61,12 +61,12 @@ class Verdicts:
         return self.search + self.confirmation
 
 
-def confirm(table: Table, config: StudyConfig, seed: int, found: Mapping[Pair, Finalist]) -> Verdicts:
+def confirm(table: Table, config: StudyConfig, seed: int, finalists: Mapping[Pair, Finalist]) -> Verdicts:
     """Confirm and judge what was found of some pairs, one after the other."""
     judge = Judge.of(table, config, seed)
-    for pair, finalist in found.items():
+    for pair, finalist in finalists.items():
         judge([_confirmed(judge, _searched(table, seed, pair, finalist))])
-    return _summed(table, seed, judge, sum(one.epochs for one in found.values()))
+    return _summed(table, seed, judge, sum(finalist.epochs for finalist in finalists.values()))
 
 
 def tuned(table: Table, config: StudyConfig, seed: int) -> Verdicts:
@@ -85,7 +85,7 @@ def tuned(table: Table, config: StudyConfig, seed: int) -> Verdicts:
 
 def _searched(table: Table, seed: int, pair: Pair, finalist: Finalist) -> PairRecords:
     """Return a pair of which the default and what was found have run."""
-    found = () if finalist.column is None else (table.settings[finalist.column],)
+    settings = () if finalist.column is None else (table.settings[finalist.column],)
     trials = [
         TrialRecord(
             number=number,
@@ -95,7 +95,7 @@ def _searched(table: Table, seed: int, pair: Pair, finalist: Finalist) -> PairRe
             state=TrialState.COMPLETE,
             curve=((table.epochs, _accuracy(table, seed, pair, setting)),),
         )
-        for number, setting in enumerate((DEFAULT, *found))
+        for number, setting in enumerate((DEFAULT, *settings))
     ]
     return PairRecords(pair=pair, study=_names([pair], seed)[pair], rule=RULE, trials=trials)
 
@@ -133,8 +133,8 @@ def _alike(settings: Sequence[Setting]) -> Array:
 def _summed(table: Table, seed: int, judge: Judge, epochs: int) -> Verdicts:
     sweep = len(table.settings) * table.epochs * len(judge.records)
     confirmed = sum(run.epochs for records in judge.records.values() for run in records.runs)
-    answers = {pair: recommended(found) for pair, found in judge.judged.items()}
-    verdicts = Counter(found.verdict.value for found in judge.judged.values())
+    answers = {pair: recommended(judgement) for pair, judgement in judge.judged.items()}
+    verdicts = Counter(judgement.verdict.value for judgement in judge.judged.values())
     return Verdicts(
         search=round(epochs / sweep, 5),
         confirmation=round(confirmed / sweep, 5),
@@ -152,7 +152,8 @@ def _measured(
     by_seed = kept.get("finalists_by_seed", [])[:seeds]
     return {
         f"{runs}": [
-            confirm(table, config, seed, _finalists(one[f"{runs}"])) for seed, one in enumerate(by_seed)
+            confirm(table, config, seed, _finalists(kept_runs[f"{runs}"]))
+            for seed, kept_runs in enumerate(by_seed)
         ]
         for runs in CONFIRMED
         if by_seed
@@ -160,20 +161,20 @@ def _measured(
 
 
 def _finalists(kept: Mapping[str, Sequence[Any]]) -> dict[Pair, Finalist]:
-    return {Pair.parse(pair): Finalist(*one) for pair, one in kept.items()}
+    return {Pair.parse(pair): Finalist(*finalist) for pair, finalist in kept.items()}
 
 
-def _line(name: str, where: str, found: Sequence[Verdicts]) -> str:
-    costs, shares = ([getattr(one, field) for one in found] for field in ("cost", "share"))
+def _line(name: str, where: str, by_seed: Sequence[Verdicts]) -> str:
+    costs, shares = ([getattr(of_seed, field) for of_seed in by_seed] for field in ("cost", "share"))
     verdicts = Counter[str]()
-    for one in found:
-        verdicts.update(one.verdicts)
+    for of_seed in by_seed:
+        verdicts.update(of_seed.verdicts)
     search, confirmation = (
-        np.mean([getattr(one, part) for one in found]) for part in ("search", "confirmation")
+        np.mean([getattr(of_seed, part) for of_seed in by_seed]) for part in ("search", "confirmation")
     )
     return (
         f"  {name:<28}{where:>8}{search:>8.1%} +{confirmation:>6.1%} ={np.mean(costs):>6.1%}"
-        f"{np.mean(shares):>9.3f} ± {np.std(shares):.3f}  {len(found)} seeds  {dict(verdicts)}"
+        f"{np.mean(shares):>9.3f} ± {np.std(shares):.3f}  {len(by_seed)} seeds  {dict(verdicts)}"
     )
 
 
@@ -182,7 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = [one.name for one in CONTESTANTS]
+    names = [contestant.name for contestant in CONTESTANTS]
     parser.add_argument("file", nargs="?", type=Path, default=KEPT)
     parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
     parser.add_argument("--contestants", nargs="+", default=names, choices=names, metavar="NAME")
@@ -197,15 +198,15 @@ def main() -> None:
             kept = json.loads(options.file.read_text())
             entry = kept[table][SCENARIO].setdefault(name, {})
             if options.again or "verdicts" not in entry:
-                found = _measured(load(table), config, name, entry, options.seeds)
-                if not found:
+                verdicts = _measured(load(table), config, name, entry, options.seeds)
+                if not verdicts:
                     continue
                 entry["verdicts"] = {
-                    where: [asdict(one) for one in by_seed] for where, by_seed in found.items()
+                    where: [asdict(of_seed) for of_seed in by_seed] for where, by_seed in verdicts.items()
                 }
                 options.file.write_text(json.dumps(kept, sort_keys=True) + "\n")
             for where, by_seed in entry["verdicts"].items():
-                print(_line(name, where, [Verdicts(**one) for one in by_seed]), flush=True)
+                print(_line(name, where, [Verdicts(**of_seed) for of_seed in by_seed]), flush=True)
 
 
 if __name__ == "__main__":

@@ -119,7 +119,8 @@ def problem(table: Table) -> Problem:
     """A table as other libraries get to see it: on validation only."""
     return Problem(
         settings=tuple(
-            PlainSetting(one.temperature, one.alpha, str(one.transfer_set)) for one in table.settings
+            PlainSetting(setting.temperature, setting.alpha, str(setting.transfer_set))
+            for setting in table.settings
         ),
         default=table.default,
         rungs=table.rungs,
@@ -205,13 +206,13 @@ def meeting_points(table: Table, seed: int, ran: Searched, budgets: Sequence[int
 
 def finalists(table: Table, seed: int, ran: Searched, runs: int) -> dict[Pair, Finalist]:
     """What each pair would have confirmed had it stopped once another trial would exceed so many runs."""
-    found = {}
+    chosen = {}
     for pair, mine in ran.items():
         spent, whole = _until(table, mine, runs)
         gains = table.gain[table.row[pair], :, seed % table.seeds, 0]
         columns = [table.column[setting] for setting in whole if setting != DEFAULT]
-        found[pair] = Finalist(spent, max(columns, key=lambda column: gains[column], default=None))
-    return found
+        chosen[pair] = Finalist(spent, max(columns, key=lambda column: gains[column], default=None))
+    return chosen
 
 
 def _points(
@@ -226,16 +227,16 @@ def _points(
 
 def _within(table: Table, ran: Searched, runs: int) -> tuple[float, dict[Pair, list[Setting]]]:
     """Mean cost of pairs that each stop in time, and what each ran to the end."""
-    found = {pair: _until(table, mine, runs) for pair, mine in ran.items()}
-    spent = float(np.mean([epochs for epochs, _ in found.values()]))
-    return spent / (len(table.settings) * table.epochs), {pair: whole for pair, (_, whole) in found.items()}
+    ended = {pair: _until(table, mine, runs) for pair, mine in ran.items()}
+    spent = float(np.mean([epochs for epochs, _ in ended.values()]))
+    return spent / (len(table.settings) * table.epochs), {pair: whole for pair, (_, whole) in ended.items()}
 
 
 def _until(table: Table, mine: Sequence[Ran], runs: int) -> tuple[int, list[Setting]]:
     """Epochs until another trial would exceed so many runs, and what had run to the end by then."""
-    sums = list(accumulate(one.epochs for one in mine))
+    sums = list(accumulate(trial.epochs for trial in mine))
     kept = sum(total <= runs * table.epochs for total in sums)
-    return (sums[kept - 1] if kept else 0), [one.setting for one in mine[:kept] if one.whole]
+    return (sums[kept - 1] if kept else 0), [trial.setting for trial in mine[:kept] if trial.whole]
 
 
 def _known(table: Table, seed: int, others: Sequence[Pair], knows: str) -> dict[int, tuple[int, ...]]:
@@ -244,8 +245,8 @@ def _known(table: Table, seed: int, others: Sequence[Pair], knows: str) -> dict[
     if knows == "nothing":
         return {}
     known: dict[int, tuple[int, ...]] = {}
-    for one in tuned(table, POLICIES["autokd"], seed, others):
-        if one.whole:
-            row = table.row[one.pair]
-            known[row] = (*known.get(row, ()), table.column[one.setting])
+    for trial in tuned(table, POLICIES["autokd"], seed, others):
+        if trial.whole:
+            row = table.row[trial.pair]
+            known[row] = (*known.get(row, ()), table.column[trial.setting])
     return known

@@ -109,10 +109,10 @@ def figure(kept: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> go.Figure:
         measured = kept.get(table, {}).get(scenario, {})
         # autokd last: above the others.
         for name in [name for name in reversed(LINES) if name in measured]:
-            found = curve(measured[name]["cost_and_share_by_seed"])
+            average = curve(measured[name]["cost_and_share_by_seed"])
             if name == "autokd":
-                drawn.add_trace(_band(found), **place)
-            drawn.add_trace(_line(name, found, named=name not in named), **place)
+                drawn.add_trace(_band(average), **place)
+            drawn.add_trace(_line(name, average, named=name not in named), **place)
             named.add(name)
     drawn.update_layout(
         template="none",
@@ -127,12 +127,12 @@ def figure(kept: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> go.Figure:
     return drawn
 
 
-def _line(name: str, found: Curve, *, named: bool) -> go.Scatter:
+def _line(name: str, average: Curve, *, named: bool) -> go.Scatter:
     colour, dash, width = LINES[name]
     style = {"color": colour, "dash": dash, "width": width}
     return go.Scatter(
         x=COSTS,
-        y=found.mean,
+        y=average.mean,
         name=name,
         mode="lines",
         line=style,
@@ -142,10 +142,11 @@ def _line(name: str, found: Curve, *, named: bool) -> go.Scatter:
     )
 
 
-def _band(found: Curve) -> go.Scatter:
-    there = ~np.isnan(found.mean)
+def _band(average: Curve) -> go.Scatter:
+    there = ~np.isnan(average.mean)
     costs, high, low = (
-        values[there] for values in (COSTS, found.mean + found.deviation, found.mean - found.deviation)
+        values[there]
+        for values in (COSTS, average.mean + average.deviation, average.mean - average.deviation)
     )
     return go.Scatter(
         x=np.concatenate([costs, costs[::-1]]),

@@ -47,8 +47,8 @@ def difference(ours: Sequence[Any], theirs: Sequence[Any]) -> Difference:
 
 def judged(ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]]) -> Difference:
     """Return the difference of the means over tables for the seeds that all have; by table and seed."""
-    seeds = min(len(one) for side in (ours, theirs) for one in side)
-    apart = [_apart(one[:seeds], other[:seeds]) for one, other in zip(ours, theirs, strict=True)]
+    seeds = min(len(points) for side in (ours, theirs) for points in side)
+    apart = [_apart(our[:seeds], other[:seeds]) for our, other in zip(ours, theirs, strict=True)]
     return _summed(np.mean(apart, axis=0))
 
 
@@ -74,34 +74,38 @@ def main() -> None:
     )
     parser.add_argument("file", nargs="?", type=Path, default=KEPT)
     kept = json.loads(parser.parse_args().file.read_text())
-    found = {
+    by_table = {
         table: {scenario: _shares(measured) for scenario, measured in scenarios.items()}
         for table, scenarios in kept.items()
     }
-    for table, scenarios in found.items():
+    for table, scenarios in by_table.items():
         for scenario, shares in scenarios.items():
             ours = shares.get("autokd", ())
-            enough = {name: one for name, one in shares.items() if min(len(ours), len(one)) > 1}
-            _print(f"{table}, {scenario}", {name: difference(ours, one) for name, one in enough.items()})
+            enough = {name: theirs for name, theirs in shares.items() if min(len(ours), len(theirs)) > 1}
+            _print(
+                f"{table}, {scenario}", {name: difference(ours, theirs) for name, theirs in enough.items()}
+            )
     for scenario in SCENARIOS:
-        tables = [found.get(table, {}).get(scenario, {}) for table in JUDGED]
-        names = [name for name in tables[0] if all(len(one.get(name, ())) > 1 for one in tables)]
+        tables = [by_table.get(table, {}).get(scenario, {}) for table in JUDGED]
+        names = [name for name in tables[0] if all(len(shares.get(name, ())) > 1 for shares in tables)]
         if "autokd" in names:
-            ours = [one["autokd"] for one in tables]
-            differences = {name: judged(ours, [one[name] for one in tables]) for name in names}
+            ours = [shares["autokd"] for shares in tables]
+            differences = {name: judged(ours, [shares[name] for shares in tables]) for name in names}
             _print(f"mean of {' and '.join(JUDGED)}, {scenario}", differences)
 
 
 def _shares(measured: Mapping[str, Any]) -> dict[str, Sequence[Any]]:
-    return {name: one["cost_and_share_by_seed"] for name, one in measured.items()}
+    return {name: contestant["cost_and_share_by_seed"] for name, contestant in measured.items()}
 
 
-def _print(title: str, found: Mapping[str, Difference]) -> None:
+def _print(title: str, differences: Mapping[str, Difference]) -> None:
     print(f"\n{title}\n{'':30}" + "".join(f"{cost:<18.0%}" for cost in COSTS))
-    for name, one in found.items():
+    for name, difference in differences.items():
         if name != "autokd":
-            cells = (f"{m:>+7.3f} ± {e:.3f}   " for m, e in zip(one.mean, one.error, strict=True))
-            print(f"  {name:<28}{''.join(cells)}{one.seeds:3} seeds")
+            cells = (
+                f"{m:>+7.3f} ± {e:.3f}   " for m, e in zip(difference.mean, difference.error, strict=True)
+            )
+            print(f"  {name:<28}{''.join(cells)}{difference.seeds:3} seeds")
 
 
 if __name__ == "__main__":

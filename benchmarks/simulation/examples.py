@@ -102,12 +102,12 @@ class Examples:
         facts = self._table.facts().participants
         return tuple(
             ParticipantFacts(
-                number=one.number,
-                architecture=one.architecture,
-                histogram=one.histogram,
-                correct={split: self._own(one.number, split) for split in SPLITS},
+                number=participant.number,
+                architecture=participant.architecture,
+                histogram=participant.histogram,
+                correct={split: self._own(participant.number, split) for split in SPLITS},
             )
-            for one in facts
+            for participant in facts
         )
 
     @cached_property
@@ -170,8 +170,8 @@ class Examples:
         """
         if setting in self._table.column:
             return setting
-        same = [one for one in self._table.settings if one.transfer_set is setting.transfer_set]
-        return min(same, key=lambda one: (one.alpha or 0.0, one.temperature))
+        same = [near for near in self._table.settings if near.transfer_set is setting.transfer_set]
+        return min(same, key=lambda setting: (setting.alpha or 0.0, setting.temperature))
 
     def _own(self, participant: int, split: Split) -> Correctness:
         size = self._sizes[split]

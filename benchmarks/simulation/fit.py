@@ -129,17 +129,17 @@ def fitted(runs: Runs, start: KernelParameters, *, rounds: int = 40) -> KernelPa
     ends = [(-np.log(SPAN), _most(start, name)) for name in FITTED]
 
     def loss(logs: NDArray[np.float64]) -> float:
-        found = -log_likelihood(_moved(start, logs), runs) / len(runs.gains)
-        return found if np.isfinite(found) else 1e6
+        value = -log_likelihood(_moved(start, logs), runs) / len(runs.gains)
+        return value if np.isfinite(value) else 1e6
 
-    found = minimize(
+    result = minimize(
         loss,
         np.zeros(len(FITTED)),
         method="L-BFGS-B",
         bounds=ends,
         options={"maxiter": rounds, "eps": _STEP, "ftol": 1e-7},
     )
-    return _moved(start, found.x)
+    return _moved(start, result.x)
 
 
 def _most(start: KernelParameters, name: str) -> float:
@@ -177,11 +177,11 @@ def main() -> None:
     mine = tables[options.table]
     runs = drawn(mine, each=options.settings, seed=0)
     shipped = KernelParameters()
-    found = fitted(runs, shipped, rounds=options.rounds)
+    parameters = fitted(runs, shipped, rounds=options.rounds)
     print(f"{options.table}: {len(runs.gains)} runs of {len(mine.pairs)} pairs")
     print(f"  {'':<24}{'shipped':>10}{'fitted':>10}")
     for name in FITTED:
-        print(f"  {name:<24}{getattr(shipped, name):>10.3f}{getattr(found, name):>10.3f}")
+        print(f"  {name:<24}{getattr(shipped, name):>10.3f}{getattr(parameters, name):>10.3f}")
     print("  log marginal likelihood, nats a run:")
     judges = {
         "these runs": runs,
@@ -193,13 +193,13 @@ def main() -> None:
         },
     }
     likely = {
-        judge: [log_likelihood(prior, some) / len(some.gains) for prior in (shipped, found)]
+        judge: [log_likelihood(prior, some) / len(some.gains) for prior in (shipped, parameters)]
         for judge, some in judges.items()
     }
     for judge, (before, after) in likely.items():
         print(f"  {judge:<24}{before:>10.3f}{after:>10.3f}")
     for name, table in tables.items() if options.seeds else ():
-        for words, prior in (("shipped", shipped), ("fitted", found)):
+        for words, prior in (("shipped", shipped), ("fitted", parameters)):
             seeds = [
                 [cold(table, _with(prior), seed, trials) for trials in (3, 4, 8, 10)]
                 for seed in range(options.seeds)
@@ -211,7 +211,7 @@ def main() -> None:
                 flush=True,
             )
     if options.out:
-        options.out.write_text(json.dumps({"fitted": asdict(found), "likelihood": likely}) + "\n")
+        options.out.write_text(json.dumps({"fitted": asdict(parameters), "likelihood": likely}) + "\n")
 
 
 if __name__ == "__main__":

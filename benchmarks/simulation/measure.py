@@ -55,7 +55,7 @@ def answer(table: Table, seed: int, pair: Pair, tried: Iterable[Setting]) -> flo
 
 def cost(table: Table, ran: Sequence[Ran], pairs: int) -> float:
     """Epochs of the search as a share of the sweep's on so many pairs."""
-    return sum(one.epochs for one in ran) / (len(table.settings) * table.epochs * pairs)
+    return sum(trial.epochs for trial in ran) / (len(table.settings) * table.epochs * pairs)
 
 
 def at(points: Points, cost: float) -> float:
@@ -64,9 +64,9 @@ def at(points: Points, cost: float) -> float:
     return float(np.interp(cost, costs, shares))
 
 
-def cells(found: Sequence[Points]) -> str:
+def cells(points_by_seed: Sequence[Points]) -> str:
     """Mean and standard deviation over seeds of the shares at `COSTS`, for a line of a table."""
-    columns = ([at(points, cost) for points in found] for cost in COSTS)
+    columns = ([at(points, cost) for points in points_by_seed] for cost in COSTS)
     return "".join(f"{np.mean(shares):>8.3f} ± {np.std(shares):.3f}" for shares in columns)
 
 
@@ -89,7 +89,7 @@ def single_meetings(table: Table, seed: int) -> float:
 
 def elsewhere(table: Table, seed: int, pair: Pair) -> list[Setting]:
     """The setting that is best for the pairs without either participant, and the default."""
-    others = [row for one, row in table.row.items() if not one.meeting & pair.meeting]
+    others = [row for other, row in table.row.items() if not other.meeting & pair.meeting]
     best = int(table.gain[others, :, seed, _VALIDATION].mean(axis=0).argmax())
     return [table.settings[best], table.settings[table.default]]
 
@@ -118,9 +118,9 @@ def meeting_answer(
     table: Table, seed: int, pair: Pair, tried: Iterable[Setting], reverse: Iterable[Setting]
 ) -> float:
     """Accuracy on test in pp of the model that validation prefers: a run of either pair, or one as it is."""
-    models = [table.own[one] for one in (pair.teacher, pair.student)]
-    for one, settings in ((pair, tried), (pair.reverse, reverse)):
-        ends = table.accuracy[table.row[one], :, seed, -1]
+    models = [table.own[participant] for participant in (pair.teacher, pair.student)]
+    for direction, settings in ((pair, tried), (pair.reverse, reverse)):
+        ends = table.accuracy[table.row[direction], :, seed, -1]
         models += [ends[table.column[setting]] for setting in settings]
     best = max(models, key=lambda model: float(model[_VALIDATION]))
     return 100 * float(best[_TEST])

@@ -52,7 +52,7 @@ def space_of(table: BudgetTable) -> Space:
 def shortfalls(table: BudgetTable, pair: int) -> tuple[float, float]:
     """Return the shortfalls of expected improvement and of the highest posterior mean, in pp."""
     space, dice = space_of(table), random.Random(pair)
-    studies = [str(one) for one in table.pairs]
+    studies = [str(pair) for pair in table.pairs]
     sampler = GpSampler(
         space,
         tasks=dict(zip(studies, table.tasks, strict=True)),
@@ -91,11 +91,11 @@ def _best(
     sampler: GpSampler, study: str, own: list[TrialRecord], settings: list[Setting], best: float
 ) -> tuple[float, float]:
     """Return the largest expected improvement and the highest mean of some settings."""
-    found = []
+    bests = []
     for start in range(0, len(settings), _PART):
         posterior: Posterior = sampler._of_moves(study, own, settings[start : start + _PART])
-        found.append((expected_improvement(posterior, best).max(), posterior.mean.max()))
-    promised, mean = np.array(found).max(axis=0)
+        bests.append((expected_improvement(posterior, best).max(), posterior.mean.max()))
+    promised, mean = np.array(bests).max(axis=0)
     return float(promised), float(mean)
 
 
@@ -109,8 +109,8 @@ def main() -> None:
     threadpool_limits(1)
     space = space_of(table)
     print(f"{len(candidate_settings(space))} candidates, {len(_lattice(space))} settings in the product")
-    found = np.array([shortfalls(table, pair) for pair in range(len(table.pairs))])
-    for words, column in zip(("expected improvement", "highest mean"), found.T, strict=True):
+    shortfall = np.array([shortfalls(table, pair) for pair in range(len(table.pairs))])
+    for words, column in zip(("expected improvement", "highest mean"), shortfall.T, strict=True):
         print(f"  {words}: {column.mean():.2f} pp less on average, {column.max():.2f} at most")
 
 

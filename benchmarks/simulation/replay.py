@@ -83,13 +83,13 @@ class Memory:
         """Do nothing."""
 
 
-def _record(given: RunSpec, epochs: int) -> RunRecord:
+def _record(spec: RunSpec, epochs: int) -> RunRecord:
     """A confirmation run, of which nobody here asks more than whether it is done."""
-    assert given.stage is not None
+    assert spec.stage is not None
     return RunRecord(
-        stage=given.stage,
-        setting=given.setting,
-        seed=given.seed,
+        stage=spec.stage,
+        setting=spec.setting,
+        seed=spec.seed,
         state=RunState.COMPLETE,
         correct={split: np.ones(1, dtype=np.bool_) for split in (Split.CONFIRMATION, Split.TEST)},
         epochs=epochs,
@@ -156,35 +156,35 @@ def serve(
     while not queue.finished:
         while len(busy) < workers:
             number = next(serial)
-            given = queue.assign(f"{number}")
-            if given is None:
+            spec = queue.assign(f"{number}")
+            if spec is None:
                 break
-            epochs = rungs[0] if given.stage is None else rungs[-1]
-            heapq.heappush(busy, (now + epochs, number, f"{number}", given, epochs))
-        now, number, key, given, epoch = heapq.heappop(busy)
-        if given.stage is not None:
-            queue.end(key, staged(given, epoch))
+            epochs = rungs[0] if spec.stage is None else rungs[-1]
+            heapq.heappush(busy, (now + epochs, number, f"{number}", spec, epochs))
+        now, number, key, spec, epoch = heapq.heappop(busy)
+        if spec.stage is not None:
+            queue.end(key, staged(spec, epoch))
             continue
-        report = _report(table, given, epoch, seed)
+        report = _report(table, spec, epoch, seed)
         if report is None:
             queue.end(key, RunFailure(Failure.DIVERGED, "as it did when the table was recorded"))
-            ran.append(Ran(given.pair, given.setting, epoch, whole=False))
+            ran.append(Ran(spec.pair, spec.setting, epoch, whole=False))
             continue
         if epoch == rungs[-1]:
             queue.end(key, report)
         elif queue.report(key, report):
             later = rungs[rungs.index(epoch) + 1]
-            heapq.heappush(busy, (now + later - epoch, number, key, given, later))
+            heapq.heappush(busy, (now + later - epoch, number, key, spec, later))
             continue
         else:
             queue.end(key, report)
-        ran.append(Ran(given.pair, given.setting, epoch, epoch == rungs[-1]))
+        ran.append(Ran(spec.pair, spec.setting, epoch, epoch == rungs[-1]))
     return ran
 
 
-def _report(table: Table, given: RunSpec, epoch: int, seed: int) -> RungReport | None:
+def _report(table: Table, spec: RunSpec, epoch: int, seed: int) -> RungReport | None:
     """None for a run that diverged."""
-    where = (table.row[given.pair], table.column[given.setting], seed, table.rungs.index(epoch))
+    where = (table.row[spec.pair], table.column[spec.setting], seed, table.rungs.index(epoch))
     accuracy = float(table.accuracy[where][0])
     if math.isnan(accuracy):
         return None

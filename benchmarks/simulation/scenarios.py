@@ -77,22 +77,22 @@ def newcomer(table: Table, policy: Policy, seed: int, trials: Sequence[int]) -> 
 
 def newcomers(table: Table, policy: Policy, seed: int, trials: int) -> dict[Pair, list[Ran]]:
     """The trials of those pairs, in the order in which they ended."""
-    found: dict[Pair, list[Ran]] = {}
+    runs_by_pair: dict[Pair, list[Ran]] = {}
     for meeting, others in meetings(table, seed):
         before = policy.make(table, _names([*others, *meeting], seed), seed)
         if policy.shares:
             _search(table, policy, seed, _shuffled([(each,) for each in others], seed), TUNED, before)
         for pair in meeting:
             # Neither of the two pairs learns from the other.
-            found[pair] = _search(table, policy, seed, [(pair,)], trials, deepcopy(before))
-    return found
+            runs_by_pair[pair] = _search(table, policy, seed, [(pair,)], trials, deepcopy(before))
+    return runs_by_pair
 
 
 def meetings(table: Table, seed: int) -> Iterator[tuple[list[Pair], list[Pair]]]:
     """The meetings of a seed's round, each with the pairs without either of its participants."""
-    for one, other in _round(len(table.own), seed):
-        others = [pair for pair in table.pairs if not pair.meeting & {one, other}]
-        yield [Pair(one, other), Pair(other, one)], others
+    for first, other in _round(len(table.own), seed):
+        others = [pair for pair in table.pairs if not pair.meeting & {first, other}]
+        yield [Pair(first, other), Pair(other, first)], others
 
 
 def tuned(table: Table, policy: Policy, seed: int, pairs: Sequence[Pair]) -> list[Ran]:
@@ -115,12 +115,12 @@ def unseen(table: Table, seed: int) -> tuple[float, float]:
         sampler = learner(table, names, seed)
         _search(table, policy, seed, _shuffled([(each,) for each in others], seed), TUNED, sampler)
         for pair in mine:
-            found = predicted(sampler, names[pair], pair)
+            prediction = predicted(sampler, names[pair], pair)
             answers[pair] = 0.0
-            if found.setting is not None:
-                validation, _, test = gains[table.row[pair], table.column[found.setting]]
+            if prediction.setting is not None:
+                validation, _, test = gains[table.row[pair], table.column[prediction.setting]]
                 answers[pair] = float(test)
-                held.append(bool(found.low <= validation <= found.high))
+                held.append(bool(prediction.low <= validation <= prediction.high))
     ends = yardstick(table, seed % table.seeds)
     return ends.share(answers), sum(held) / max(len(held), 1)
 
@@ -158,16 +158,16 @@ def _names(pairs: Sequence[Pair], seed: int) -> Mapping[Pair, str]:
 
 def _share(table: Table, seed: int, ran: Sequence[Ran], pairs: Sequence[Pair]) -> float:
     tried = _tried(ran)
-    found = {pair: answer(table, seed % table.seeds, pair, tried.get(pair, ())) for pair in pairs}
-    return yardstick(table, seed % table.seeds).share(found)
+    settings = {pair: answer(table, seed % table.seeds, pair, tried.get(pair, ())) for pair in pairs}
+    return yardstick(table, seed % table.seeds).share(settings)
 
 
 def _tried(ran: Sequence[Ran]) -> dict[Pair, list[Setting]]:
     """The settings that were run to the end."""
     tried: dict[Pair, list[Setting]] = {}
-    for one in ran:
-        if one.whole:
-            tried.setdefault(one.pair, []).append(one.setting)
+    for trial in ran:
+        if trial.whole:
+            tried.setdefault(trial.pair, []).append(trial.setting)
     return tried
 
 

@@ -92,11 +92,11 @@ class Judge:
 
     def __call__(self, over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
         for records in over:
-            found = judge_pair(self.config, self.facts, records)
+            judgement = judge_pair(self.config, self.facts, records)
             self.records[records.pair] = records
-            if isinstance(found, Judgement):
-                self.judged[records.pair] = found
-                self.noise.add(records.study, found.variance_samples())
+            if isinstance(judgement, Judgement):
+                self.judged[records.pair] = judgement
+                self.noise.add(records.study, judgement.variance_samples())
         return {}
 
 
@@ -142,17 +142,19 @@ def tune(
 def _ended(table: Table, seed: int, judge: Judge) -> Ended:
     records = judge.records.values()
     sweep = len(table.settings) * table.epochs * len(records)
-    trials = [trial for one in records for trial in one.trials]
-    runs = [run for one in records for run in one.runs]
-    verdicts = Counter(found.verdict.value for found in judge.judged.values())
+    trials = [trial for record in records for trial in record.trials]
+    runs = [run for record in records for run in record.runs]
+    verdicts = Counter(judgement.verdict.value for judgement in judge.judged.values())
     return Ended(
-        share=share(table, seed, {pair: recommended(found) for pair, found in judge.judged.items()}),
-        unconfirmed=share(table, seed, {pair: _winner(found) for pair, found in judge.judged.items()}),
+        share=share(table, seed, {pair: recommended(judgement) for pair, judgement in judge.judged.items()}),
+        unconfirmed=share(
+            table, seed, {pair: _winner(judgement) for pair, judgement in judge.judged.items()}
+        ),
         alone={
             seeds: share(
                 table,
                 seed,
-                {pair: _alone(judge, found, pair, seeds) for pair, found in judge.judged.items()},
+                {pair: _alone(judge, judgement, pair, seeds) for pair, judgement in judge.judged.items()},
             )
             for seeds in ALONE
         },
@@ -164,7 +166,7 @@ def _ended(table: Table, seed: int, judge: Judge) -> Ended:
     )
 
 
-def _alone(judge: Judge, found: Judgement, pair: Pair, seeds: int) -> Setting | None:
+def _alone(judge: Judge, judgement: Judgement, pair: Pair, seeds: int) -> Setting | None:
     """Return the answer if a pair is judged once, by rule 1, with so many seeds of winner and default."""
 
     def arm(setting: Setting) -> Arm:
@@ -175,10 +177,10 @@ def _alone(judge: Judge, found: Judgement, pair: Pair, seeds: int) -> Setting | 
         correct = {split: np.stack([run.correct[split] for run in runs]) for split in JUDGED}
         return Arm(setting=setting, correct=correct, forgetting=None)
 
-    winner = _winner(found)
+    winner = _winner(judgement)
     evidence = Evidence(
         seeds=tuple(confirmation_seeds(seeds)),
-        own=found.evidence.own,
+        own=judgement.evidence.own,
         default=arm(DEFAULT),
         winner=None if winner is None else arm(winner),
     )
@@ -186,15 +188,15 @@ def _alone(judge: Judge, found: Judgement, pair: Pair, seeds: int) -> Setting | 
     return recommended(judge_evidence(evidence, judge.config.confirmation, seed=seed))
 
 
-def _winner(found: Judgement) -> Setting | None:
-    return None if found.evidence.winner is None else found.evidence.winner.setting
+def _winner(judgement: Judgement) -> Setting | None:
+    return None if judgement.evidence.winner is None else judgement.evidence.winner.setting
 
 
-def recommended(found: Judgement) -> Setting | None:
+def recommended(judgement: Judgement) -> Setting | None:
     """Return the setting that a verdict recommends; None for the model as it is."""
-    if found.verdict is Verdict.TUNED:
-        return _winner(found)
-    return DEFAULT if found.verdict is Verdict.DEFAULT else None
+    if judgement.verdict is Verdict.TUNED:
+        return _winner(judgement)
+    return DEFAULT if judgement.verdict is Verdict.DEFAULT else None
 
 
 def share(table: Table, seed: int, answers: Mapping[Pair, Setting | None]) -> float:
@@ -211,8 +213,8 @@ def share(table: Table, seed: int, answers: Mapping[Pair, Setting | None]) -> fl
 
     anyway = sum(preferred(pair, [DEFAULT]) for pair in answers)
     swept = sum(preferred(pair, table.settings) for pair in answers)
-    found = sum(value(pair, setting) for pair, setting in answers.items())
-    return (found - anyway) / (swept - anyway)
+    total = sum(value(pair, setting) for pair, setting in answers.items())
+    return (total - anyway) / (swept - anyway)
 
 
 def _batch(name: str, config: StudyConfig, seed: int) -> Ended:
@@ -235,27 +237,27 @@ def main() -> None:
     with pool(options.processes) as workers:
         for table in options.tables:
             seeds = range(options.seeds)
-            found = list(workers.map(_batch, [table] * len(seeds), [config] * len(seeds), seeds))
-            kept[table] = summary(found)
+            ended = list(workers.map(_batch, [table] * len(seeds), [config] * len(seeds), seeds))
+            kept[table] = summary(ended)
             print(table, json.dumps(kept[table]), flush=True)
     options.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
-def summary(found: Sequence[Ended]) -> dict[str, Any]:
+def summary(batches: Sequence[Ended]) -> dict[str, Any]:
     """Return means over batches, and the spread of the share."""
     names = ("share", "unconfirmed", "search", "confirmation", "trials", "runs")
-    means = {name: round(float(np.mean([getattr(one, name) for one in found])), 4) for name in names}
+    means = {name: round(float(np.mean([getattr(batch, name) for batch in batches])), 4) for name in names}
     verdicts = Counter[str]()
-    for one in found:
-        verdicts.update(one.verdicts)
+    for batch in batches:
+        verdicts.update(batch.verdicts)
     return {
-        "seeds": len(found),
+        "seeds": len(batches),
         **means,
         "share of the same choices, judged alone by so many seeds": {
-            seeds: round(float(np.mean([one.alone[seeds] for one in found])), 4) for seeds in ALONE
+            seeds: round(float(np.mean([batch.alone[seeds] for batch in batches])), 4) for seeds in ALONE
         },
-        "share by seed": [round(one.share, 4) for one in found],
-        "verdicts": {name: round(count / len(found), 1) for name, count in sorted(verdicts.items())},
+        "share by seed": [round(batch.share, 4) for batch in batches],
+        "verdicts": {name: round(count / len(batches), 1) for name, count in sorted(verdicts.items())},
     }
 
 

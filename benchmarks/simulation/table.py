@@ -109,7 +109,7 @@ def load(name: str) -> Table:
     table = parquet.read_table(FOLDER / f"{name}.parquet", filters=[("stage", "=", "sweep")])
     metadata: dict[str, Any] = json.loads(table.schema.metadata[b"autokd"])
     space = read_space(str(GRID))
-    columns = {one: table.column(one).to_pylist() for one in table.column_names}
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
     pairs = tuple(Pair.parse(text) for text in metadata["pairs"])
     settings = space.grid()
     rungs = tuple(sorted(set(columns["epoch"]) - {0}))
@@ -138,6 +138,8 @@ def load(name: str) -> Table:
         settings=settings,
         rungs=rungs,
         accuracy=accuracy,
-        own=np.array([[one["accuracy"][split] for split in SPLITS] for one in metadata["participants"]]),
+        own=np.array(
+            [[participant["accuracy"][split] for split in SPLITS] for participant in metadata["participants"]]
+        ),
         features={Pair.parse(text): PairFeatures(**known) for text, known in metadata["pairs"].items()},
     )

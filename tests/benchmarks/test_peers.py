@@ -73,19 +73,19 @@ class Script:
         self.heard.append((trial, epoch, accuracy))
 
 
-def found(peer: Script, budget: int = 100) -> list[Step]:
+def steps_of(peer: Script, budget: int = 100) -> list[Step]:
     return search(SMALL, SMALL.curves(0, 0), peer, budget)
 
 
 def test_the_default_runs_first_and_is_paid_for() -> None:
     peer = Script([])
-    assert found(peer) == [Step(0, 10, whole=True)]
+    assert steps_of(peer) == [Step(0, 10, whole=True)]
     assert peer.default == {1: 0.1, 4: 0.2, 10: 0.3}
 
 
 def test_a_stopped_trial_costs_the_epochs_until_then_and_later_only_the_rest() -> None:
     peer = Script([Wish(1, 10), Wish(1, 4), Wish(1, 10)], stops={0: 1})
-    steps = found(peer)
+    steps = steps_of(peer)
     assert sorted(step.epochs for step in steps[1:]) == [1, 3, 6]
     assert sum(step.epochs for step in steps) == 20
     assert [step.whole for step in steps].count(True) == 2
@@ -94,19 +94,19 @@ def test_a_stopped_trial_costs_the_epochs_until_then_and_later_only_the_rest() -
 
 def test_a_setting_asked_for_again_is_free_and_answered_alike() -> None:
     peer = Script([Wish(1, 10), Wish(0, 10), Wish(1, 10)])
-    assert sum(step.epochs for step in found(peer)) == 20
+    assert sum(step.epochs for step in steps_of(peer)) == 20
     assert {(0, 10, 0.6), (1, 10, 0.3), (2, 10, 0.6)} == set(peer.heard)
 
 
 def test_a_run_that_diverged_is_no_answer() -> None:
     peer = Script([Wish(2, 10)])
-    assert found(peer)[1] == Step(2, 4, whole=False)
+    assert steps_of(peer)[1] == Step(2, 4, whole=False)
     assert peer.heard == [(0, 4, None)]
 
 
 def test_a_peer_that_repeats_itself_for_ever_is_let_go_and_a_budget_ends_a_search() -> None:
-    assert len(found(Script([Wish(0, 10)] * 100_000))) < 200
-    assert len(found(Script([Wish(1, 10)]), budget=10)) == 1
+    assert len(steps_of(Script([Wish(0, 10)] * 100_000))) < 200
+    assert len(steps_of(Script([Wish(1, 10)]), budget=10)) == 1
 
 
 def test_files_hold_what_was_written(tmp_path: Path) -> None:

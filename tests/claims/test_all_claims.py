@@ -68,7 +68,7 @@ def stored(pair: Pair, **records: Any) -> PairRecords:
     return PairRecords(pair=pair, study=str(pair), **records)
 
 
-def found(
+def claim_of(
     seen: Mapping[Pair, PairRecords], key: str, judgements: Mapping[Pair, Judgement | None] | None = None
 ) -> Claim:
     judged_pairs = {
@@ -90,7 +90,7 @@ def test_the_share_of_pairs_whose_temperature_and_weight_matter(seeds: int) -> N
     def shares(pair: Pair) -> Mapping[Setting, float]:
         return {DEFAULT: 0.5, FAIR: 0.7 if 0 in pair.meeting else 0.5, SHARED: 0.9}
 
-    claim = found(by_sweep(shares, seeds), "share_that_needs_tuning")
+    claim = claim_of(by_sweep(shares, seeds), "share_that_needs_tuning")
     assert (mean(claim), claim.pairs, claim.source, claim.unit) == (0.4, 20, "sweep", "share of pairs")
     assert ("one seed" in claim.how) == (seeds == 1)
 
@@ -107,7 +107,7 @@ def test_a_difference_that_examples_make_by_chance_does_not_count(better: int, c
     for run, correct in zip(runs, (default, other), strict=True):
         run.correct[Split.CONFIRMATION][:] = correct
     seen = {pair: stored(pair, sweep_runs=runs) for pair in PAIRS}
-    assert mean(found(seen, "share_that_needs_tuning")) == float(counts)
+    assert mean(claim_of(seen, "share_that_needs_tuning")) == float(counts)
 
 
 def test_what_is_chosen_is_chosen_on_validation() -> None:
@@ -129,8 +129,8 @@ def test_what_is_chosen_is_chosen_on_validation() -> None:
         ]
 
     seen = {pair: stored(pair, sweep_runs=runs(pair)) for pair in PAIRS}
-    assert mean(found(seen, "share_that_needs_tuning")) == 0
-    assert mean(found(seen, "tuning_pays")) == pytest.approx(-30)
+    assert mean(claim_of(seen, "share_that_needs_tuning")) == 0
+    assert mean(claim_of(seen, "tuning_pays")) == pytest.approx(-30)
 
 
 def by_search(shares: Callable[[Pair], Mapping[Setting, float]]) -> dict[Pair, PairRecords]:
@@ -165,12 +165,12 @@ def _report(trial: TrialRecord) -> RungReport:
 def test_without_a_sweep_trials_must_differ_by_more_than_chance() -> None:
     """The standard error of a difference is 4.9 pp on 200 examples; 6 pp is chance, 20 pp is not."""
     seen = by_search(lambda pair: {FAIR: 0.7 if pair.student == 0 else 0.56, SHARED: 0.9})
-    claim = found(seen, "share_that_needs_tuning")
+    claim = claim_of(seen, "share_that_needs_tuning")
     assert (mean(claim), claim.pairs, claim.source) == (0.2, 20, "search")
 
 
 def test_pairs_of_which_nothing_else_was_tried_there_are_left_out() -> None:
-    claim = found(
+    claim = claim_of(
         by_search(lambda pair: {FAIR: 0.9} if 0 in pair.meeting else {SHARED: 0.9}), "share_that_needs_tuning"
     )
     assert (claim.status, claim.figure) == (Status.NOT_MEASURABLE, None)
@@ -183,7 +183,7 @@ def test_what_own_settings_have_beyond_the_best_single_one() -> None:
     def shares(pair: Pair) -> Mapping[Setting, float]:
         return {DEFAULT: 0.4, FAIR: 0.8 if pair.student == 0 else 0.5, SHARED: 0.6}
 
-    claim = found(by_sweep(shares), "no_single_setting")
+    claim = claim_of(by_sweep(shares), "no_single_setting")
     assert mean(claim) == pytest.approx(20 * 4 / 20)
     assert str(SHARED) in claim.how
 
@@ -197,7 +197,7 @@ def test_forgetting_is_told_of_the_sets_that_differ_most() -> None:
         )
         for pair in PAIRS
     }
-    claim = found(seen, "forgetting")
+    claim = claim_of(seen, "forgetting")
     assert mean(claim) == pytest.approx(6.0)
     assert claim.status is Status.REPRODUCED
     assert claim.how.startswith("forgetting on student minus both examples")
@@ -207,7 +207,7 @@ def test_forgetting_is_told_of_the_sets_that_differ_most() -> None:
 
 
 def test_forgetting_from_searches() -> None:
-    claim = found(by_search(lambda pair: {SHARED: 0.6}), "forgetting")
+    claim = claim_of(by_search(lambda pair: {SHARED: 0.6}), "forgetting")
     assert mean(claim) == pytest.approx(4.0)
     assert claim.source == "search"
 
@@ -230,7 +230,7 @@ def test_the_right_position_is_chosen_on_confirmation_and_told_on_test() -> None
 def test_the_position_stands_beside_adoption() -> None:
     """The model is the better the stronger its student was; so the stronger one should learn."""
     seen = by_sweep(lambda pair: {DEFAULT: OWN[pair.student] + 0.1, FAIR: 0.2})
-    claim = found(seen, "position")
+    claim = claim_of(seen, "position")
     gaps = [abs(OWN[pair.student] - OWN[pair.teacher]) for pair in PAIRS]
     assert mean(claim) == pytest.approx(100 * np.mean(gaps))
     assert claim.source == "sweep"
@@ -241,7 +241,7 @@ def test_the_position_stands_beside_adoption() -> None:
 
 def test_the_multiple_is_told_and_not_decided() -> None:
     """Whoever learns gains 10 pp, so that the stronger one should learn, and the weaker one teach."""
-    claim = found(by_sweep(lambda pair: {DEFAULT: OWN[pair.student] + 0.1}), "times_of_position")
+    claim = claim_of(by_sweep(lambda pair: {DEFAULT: OWN[pair.student] + 0.1}), "times_of_position")
     assert claim.status is Status.NOT_MEASURABLE
     # Participant 2 with 0, 1, 3, 4: right 10, 10, 20, 30, wrong -10, 0, 10, 10. Of 3 and 4 wrong is no gain.
     assert "at most 7.0 (participant 2), 5 or more for 1 of 5 participants" in claim.how
@@ -250,7 +250,7 @@ def test_the_multiple_is_told_and_not_decided() -> None:
 
 def test_confirmed_answers_go_before_swept_ones() -> None:
     judgement = judged(HOT).judgement
-    claim = found({pair: stored(pair) for pair in PAIRS}, "tuning_pays", dict.fromkeys(PAIRS, judgement))
+    claim = claim_of({pair: stored(pair) for pair in PAIRS}, "tuning_pays", dict.fromkeys(PAIRS, judgement))
     assert mean(claim) == pytest.approx(25)
     assert (claim.source, claim.status) == ("confirmation", Status.REPRODUCED)
 
@@ -259,9 +259,9 @@ def test_swept_pairs_have_to_do_where_too_few_were_confirmed() -> None:
     few = {Pair(0, 1): judged(HOT).judgement}
     seen = by_sweep(lambda pair: {DEFAULT: OWN[pair.student], FAIR: OWN[pair.student] + 0.1})
     seen[Pair(0, 1)] = stored(Pair(0, 1))
-    claim = found(seen, "tuning_pays", few)
+    claim = claim_of(seen, "tuning_pays", few)
     assert (claim.source, claim.pairs) == ("sweep", 19)
-    assert found(seen, "position", few).source == "sweep"
+    assert claim_of(seen, "position", few).source == "sweep"
 
 
 def test_an_empty_store_measures_nothing_and_says_what_is_needed() -> None:
@@ -301,7 +301,7 @@ def test_a_setting_that_diverged_is_no_candidate() -> None:
         swept(FAIR, 0.9, seed=1), state=RunState.FAIL, failure=Failure.DIVERGED, correct={}, curve=()
     )
     seen = {pair: stored(pair, sweep_runs=[*runs, swept(FAIR, 0.9), died]) for pair in PAIRS}
-    assert mean(found(seen, "tuning_pays")) == 0
+    assert mean(claim_of(seen, "tuning_pays")) == 0
 
 
 def test_a_sweep_that_begins_with_a_further_seed_takes_nothing_away() -> None:
@@ -309,7 +309,7 @@ def test_a_sweep_that_begins_with_a_further_seed_takes_nothing_away() -> None:
     whole = {pair: stored(pair, sweep_runs=runs) for pair in PAIRS}
     begun = {pair: stored(pair, sweep_runs=[*runs, swept(DEFAULT, 0.5, seed=1)]) for pair in PAIRS}
     for key in ("share_that_needs_tuning", "no_single_setting", "tuning_pays"):
-        assert found(begun, key) == found(whole, key)
+        assert claim_of(begun, key) == claim_of(whole, key)
 
 
 def test_a_sweep_of_few_pairs_takes_nothing_from_what_searches_show() -> None:
@@ -318,10 +318,10 @@ def test_a_sweep_of_few_pairs_takes_nothing_from_what_searches_show() -> None:
     first = PAIRS[0]
     both = {**searched, first: replace(searched[first], sweep_runs=few[first].sweep_runs)}
     for key in ("share_that_needs_tuning", "forgetting"):
-        before = found(searched, key)
+        before = claim_of(searched, key)
         assert (before.pairs, before.source) == (len(PAIRS), "search")
-        assert found(both, key) == before
-        assert found({**searched, **few}, key).source == "sweep"
+        assert claim_of(both, key) == before
+        assert claim_of({**searched, **few}, key).source == "sweep"
 
 
 def test_what_a_sweep_found_is_chosen_on_validation_and_told_on_test() -> None:

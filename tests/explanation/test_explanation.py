@@ -248,7 +248,7 @@ def test_by_rule_3_models_with_their_priors_divided_out_stand_beside() -> None:
     assert not before & {"corrected", "partner_corrected", "average_corrected", "adjusted_on_both"}
 
 
-def told(alone: tuple[float, float], adds: tuple[float, float], setting: Setting = HOT) -> str:
+def sentence_of(alone: tuple[float, float], adds: tuple[float, float], setting: Setting = HOT) -> str:
     """The word before the figures, of two intervals by their ends."""
 
     def by(ends: tuple[float, float]) -> dict[Split, Interval]:
@@ -271,7 +271,7 @@ def told(alone: tuple[float, float], adds: tuple[float, float], setting: Setting
 def test_whose_doing_it_is_follows_from_two_intervals(
     alone: tuple[float, float], adds: tuple[float, float], words: str
 ) -> None:
-    assert told(alone, adds) == words
+    assert sentence_of(alone, adds) == words
 
 
 def test_without_labels_it_is_the_teachers_doing() -> None:

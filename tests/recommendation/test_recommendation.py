@@ -212,7 +212,7 @@ def test_before_the_confirmation_is_finished_there_is_no_recommendation() -> Non
 # By rule 3
 
 
-def told(arms: dict[str, float], **options: Any) -> Recommendation:
+def recommended_by_arms(arms: dict[str, float], **options: Any) -> Recommendation:
     federation, records = by_rule_3(arms, **options)
     return recommend_from(PLAN, federation, records)
 
@@ -221,7 +221,7 @@ EVERY_ARM = {"winner": 0.85, "default": 0.70, "default_budget": 0.75, "no_teache
 
 
 def test_the_teachers_part_and_all_that_was_beaten_stand_in_the_json() -> None:
-    recommendation = told(EVERY_ARM)
+    recommendation = recommended_by_arms(EVERY_ARM)
     plain = json.loads(json.dumps(recommendation.to_json(), allow_nan=False))
     assert (plain["verdict"], plain["decided_on"]["rule"]) == ("tuned", 3)
     assert recommendation.judgement is not None
@@ -267,15 +267,15 @@ def test_a_gain_that_the_corrected_own_model_has_for_nothing_is_none() -> None:
 
 def test_what_the_default_reaches_at_a_budget_of_its_own_is_not_tuned() -> None:
     arms = {"winner": 0.84, "default": 0.72, "default_budget": 0.84}
-    assert told({**arms, "default_budget": 0.74}).verdict is Verdict.TUNED
-    recommendation = told(arms)
+    assert recommended_by_arms({**arms, "default_budget": 0.74}).verdict is Verdict.TUNED
+    recommendation = recommended_by_arms(arms)
     assert recommendation.verdict is Verdict.DEFAULT
     assert recommendation.setting == DEFAULT
 
 
 def test_a_longer_default_is_the_default_with_its_budget_told() -> None:
     longer = replace(DEFAULT, epochs=80, learning_rate=0.05)
-    recommendation = told({"winner": 0.85, "default": 0.65, "no_teacher": 0.7}, best=longer)
+    recommendation = recommended_by_arms({"winner": 0.85, "default": 0.65, "no_teacher": 0.7}, best=longer)
     assert (recommendation.verdict, recommendation.setting) == (Verdict.DEFAULT, longer)
     assert recommendation.gain is not None
     assert recommendation.recommended_gain == recommendation.gain
@@ -284,7 +284,7 @@ def test_a_longer_default_is_the_default_with_its_budget_told() -> None:
     assert "epochs 80" in recommendation.advice
     assert "differs from the default in its budget only" in recommendation.reason
     # Where it is not shown to be better, the recipe's budget does.
-    same = told({"winner": 0.72, "default": 0.72}, best=longer)
+    same = recommended_by_arms({"winner": 0.72, "default": 0.72}, best=longer)
     assert (same.verdict, same.setting) == (Verdict.DEFAULT, DEFAULT)
 
 
@@ -310,7 +310,7 @@ def test_whatever_a_budget_reaches_it_is_never_tuned(best: Setting, reached: lis
 
 
 def test_without_a_teacher_its_part_is_nothing() -> None:
-    recommendation = told({"winner": 0.85, "default": 0.7}, best=TUNING).to_json()
+    recommendation = recommended_by_arms({"winner": 0.85, "default": 0.7}, best=TUNING).to_json()
     nothing = {"mean": 0.0, "low": 0.0, "high": 0.0}
     decided = recommendation["decided_on"]
     assert isinstance(decided, dict)

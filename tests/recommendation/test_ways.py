@@ -13,7 +13,7 @@ from tests.recommendation.samples import HOT, make_plan, recommend_from
 ARMS = {"winner": 0.80, "default": 0.65, "default_budget": 0.66, "no_teacher": 0.70}
 
 
-def found(**plan: object) -> Recommendation:
+def recommendation_of(**plan: object) -> Recommendation:
     meeting = make_meeting()
     config = make_plan().with_(**plan) if plan else PLAN
     return recommend_from(config, meeting.federation, meeting.towards, reverse=meeting.back)
@@ -40,7 +40,7 @@ def test_all_that_was_measured_of_both_pairs_is_weighed() -> None:
 
 
 def test_the_reverse_pair_is_a_way_too() -> None:
-    (way,) = by_action(found())[Action.LET_PARTNER_LEARN]
+    (way,) = by_action(recommendation_of())[Action.LET_PARTNER_LEARN]
     assert way.name == "model 0, taught by 1"
     assert way.words.startswith("let participant 0 train with ")
     assert way.correct[Split.TEST].shape[0] == len(way.seeds)
@@ -95,7 +95,7 @@ def test_a_winner_without_a_teacher_is_training_alone(transfer_set: TransferSet,
 
 
 def test_the_decision_heads_the_recommendation_as_json() -> None:
-    recommendation = found()
+    recommendation = recommendation_of()
     assert next(iter(recommendation.to_json())) == "pair"
     content = recommendation.to_json()["decision"]
     assert isinstance(content, dict)

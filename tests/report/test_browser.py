@@ -88,7 +88,7 @@ def figures(document: str) -> set[str]:
     }
 
 
-def told(seen: Seen, name: str) -> str:
+def attribute_of(seen: Seen, name: str) -> str:
     match = re.search(rf'<body[^>]*data-{name}="([^"]*)"', seen.document)
     assert match is not None
     return match[1]
@@ -127,15 +127,15 @@ def test_a_click_in_a_matrix_opens_the_pair_and_draws_it(browser: Browser) -> No
     text = page_of(make_material(OWN, gains, swept=swept))
     before = browser.look(text, then=TELL)
     ofall = {"histograms", "accuracies", "forgetting", "best-settings", "importance", "anytime"}
-    assert (told(before, "shown"), figures(before.document), before.console) == ("", ofall, [])
+    assert (attribute_of(before, "shown"), figures(before.document), before.console) == ("", ofall, [])
     after = browser.look(text, then=CLICK + TELL, width=800)
-    assert told(after, "shown") == "pair-0-1"
+    assert attribute_of(after, "shown") == "pair-0-1"
     assert after.document.count('data-drawn="yes"') == 2  # the page itself, and this pair
     assert figures(after.document) == ofall | {"landscape", "curves", "classes"}
     assert after.console == []
     for seen in (before, after):
-        assert told(seen, "fetched") == "0"
-        assert int(told(seen, "overflow")) <= 0
+        assert attribute_of(seen, "fetched") == "0"
+        assert int(attribute_of(seen, "overflow")) <= 0
 
 
 def test_the_table_of_pairs_is_sorted_filtered_and_walked_through_and_two_pairs_are_compared(
@@ -144,18 +144,18 @@ def test_the_table_of_pairs_is_sorted_filtered_and_walked_through_and_two_pairs_
     gains = {pair: BAD if pair.student == 3 else GOOD for pair in everybody(4)}
     seen = browser.look(page_of(make_material(OWN, gains)), then=USE + TELL, width=390)
     assert seen.console == []
-    assert int(told(seen, "overflow")) <= 0
-    ordered = told(seen, "sorted").replace("-&gt;", "->").split()
+    assert int(attribute_of(seen, "overflow")) <= 0
+    ordered = attribute_of(seen, "sorted").replace("-&gt;", "->").split()
     rows = ReportFacts(make_material(OWN, gains)).rows
     by_pair = {str(row.pair): row.gain.mean for row in rows}
     assert [by_pair[pair] for pair in ordered] == sorted(by_pair.values())
-    pairs = told(seen, "found").replace("-&gt;", "->").split()
+    pairs = attribute_of(seen, "found").replace("-&gt;", "->").split()
     assert sorted(pairs) == ["0->3", "1->3", "2->3"]
-    assert told(seen, "count") == "3 of 12 pairs"
-    assert told(seen, "focused").replace("-&gt;", "->") == pairs[1]
-    assert told(seen, "compared").replace("-&gt;", "->").split() == ["0->1", "2->3"]
+    assert attribute_of(seen, "count") == "3 of 12 pairs"
+    assert attribute_of(seen, "focused").replace("-&gt;", "->") == pairs[1]
+    assert attribute_of(seen, "compared").replace("-&gt;", "->").split() == ["0->1", "2->3"]
     # Twelve pairs in eight matrices and tables are no hundred stops of the tab key.
-    assert int(told(seen, "stops")) < 60
+    assert int(attribute_of(seen, "stops")) < 60
 
 
 def test_the_browser_is_kept_from_fetching_anything(browser: Browser) -> None:

@@ -57,7 +57,7 @@ def measured(*trials: Any, runs: Any = ()) -> PairRecords:
     return PairRecords(pair=PAIR, study="s", trials=trials, reports=reports, runs=runs)
 
 
-def found(pair: PairRecords) -> list[tuple[Any, ...]]:
+def keys_of(pair: PairRecords) -> list[tuple[Any, ...]]:
     return [tuple(row[name] for name in KEY) for row in rows(pair)]
 
 
@@ -81,7 +81,7 @@ def everything() -> PairRecords:
 
 
 def test_a_trial_has_a_row_for_each_rung_with_what_it_saw_on_validation() -> None:
-    assert found(measured(BASELINE, STOPPED)) == [
+    assert keys_of(measured(BASELINE, STOPPED)) == [
         ("search", 1.0, 0.5, "student", 0, "COMPLETE", 3),
         ("search", 1.0, 0.5, "student", 0, "COMPLETE", 10),
         ("search", 8.0, None, "public", 0, "PRUNED", 3),
@@ -107,7 +107,7 @@ def test_a_confirmation_run_has_its_end_on_confirmation_and_test() -> None:
 
 
 def test_a_swept_run_has_every_split_at_every_rung() -> None:
-    assert found(measured(runs=[SWEPT])) == [
+    assert keys_of(measured(runs=[SWEPT])) == [
         ("sweep", 8.0, None, "public", 1, "COMPLETE", 5),
         ("sweep", 8.0, None, "public", 1, "COMPLETE", 10),
     ]
@@ -132,11 +132,11 @@ def test_a_run_that_failed_has_one_row_without_figures(stage: Stage) -> None:
 
 
 def test_a_trial_that_failed_keeps_what_it_had_reported() -> None:
-    assert [row[-2:] for row in found(measured(DIED))] == [("FAIL", 0)]
+    assert [row[-2:] for row in keys_of(measured(DIED))] == [("FAIL", 0)]
     (nothing,) = rows(measured(DIED))
     assert figures(nothing) == {}
     late = replace(measured(DIED), reports={DIED.number: [reported(3, 0.25)]})
-    assert [row[-2:] for row in found(late)] == [("FAIL", 3)]
+    assert [row[-2:] for row in keys_of(late)] == [("FAIL", 3)]
 
 
 def test_what_is_written_is_what_is_read(everything: PairRecords, tmp_path: Path) -> None:

@@ -274,7 +274,7 @@ def features(tmp_path: Path) -> dict[str, Any]:
         return write(KINDS["features"], tmp_path)
 
 
-def told(content: dict[str, Any], folder: Path) -> str:
+def refusal_of(content: dict[str, Any], folder: Path) -> str:
     with pytest.raises((PlanError, ValidationError)) as refused:
         load_external_or_raise(of(content, folder), Compute(), source="mine.yaml")
     return str(refused.value)
@@ -286,7 +286,7 @@ def save(folder: Path, part: str, inputs: NDArray[Any]) -> None:
 
 def test_sources_of_two_kinds_are_refused(features: dict[str, Any], tmp_path: Path) -> None:
     features["participants"][1]["data"].pop("values")
-    assert "participants.0.data says values: tensor, and participants.1.data is of images" in told(
+    assert "participants.0.data says values: tensor, and participants.1.data is of images" in refusal_of(
         features, tmp_path
     )
 
@@ -313,7 +313,7 @@ def test_fields_of_images_are_refused(
     features: dict[str, Any], tmp_path: Path, change: Callable[[Any], object], expected: str
 ) -> None:
     change(features)
-    assert expected in told(features, tmp_path)
+    assert expected in refusal_of(features, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -327,14 +327,14 @@ def test_other_shapes_and_types_are_refused_in_a_line(
     features: dict[str, Any], tmp_path: Path, inputs: NDArray[Any], expected: str
 ) -> None:
     save(tmp_path, "test", inputs)
-    assert f"splits.test: {expected}" in told(features, tmp_path)
+    assert f"splits.test: {expected}" in refusal_of(features, tmp_path)
 
 
 def test_equal_inputs_are_refused_dropped_or_kept(features: dict[str, Any], tmp_path: Path) -> None:
     own, _ = loaded(tmp_path, "private0")
     other, _ = loaded(tmp_path, "test")
     save(tmp_path, "test", np.concatenate([own[:2], other[2:]]))
-    assert "2 of 30 inputs of test are also private data of participant 0" in told(features, tmp_path)
+    assert "2 of 30 inputs of test are also private data of participant 0" in refusal_of(features, tmp_path)
     for way, count in {"drop": 28, "keep": 30}.items():
         features["splits"]["duplicates"] = way
         checked = load_external_or_raise(of(features, tmp_path), Compute(), source="mine.yaml")
@@ -348,7 +348,7 @@ def test_keeping_equal_images_is_refused(features: dict[str, Any], tmp_path: Pat
     ]:
         source.pop("values")
     features["splits"]["duplicates"] = "keep"
-    assert "duplicates: keep is for values: tensor" in told(features, tmp_path)
+    assert "duplicates: keep is for values: tensor" in refusal_of(features, tmp_path)
 
 
 def test_a_source_in_another_unit_gets_a_warning(features: dict[str, Any], tmp_path: Path) -> None:
