@@ -151,7 +151,7 @@ $(RUNTIME): pyproject.toml constraints.txt
 	but $(PYTHON) is %d.%d; name another one: make demo PYTHON=python3.12" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch torchvision
-	$(PIP) install --editable '.[service]'
+	$(PIP) install --editable '.[service,client]'
 	@touch $@
 
 # All of it pinned, and nothing beyond: xgboost would bring a CUDA library that it does without on a CPU. NePS and

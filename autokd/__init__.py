@@ -26,6 +26,7 @@ from autokd._version import __version__
 
 if TYPE_CHECKING:
     from autokd.api import distill, recommend, tune
+    from autokd.client import Client
     from autokd.compute.deprecated import Compute
     from autokd.compute.resources import Resources
     from autokd.config.space import Space
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
-    "DEFAULT", "AutokdError", "Batch", "CallbackList", "Callbacks", "Card", "Compute", "Federation",
+    "DEFAULT", "AutokdError", "Batch", "CallbackList", "Callbacks", "Card", "Client", "Compute", "Federation",
     "Group", "InputError", "Interval", "JudgedTrials", "Member", "MlflowLogger", "NotRecommended",
     "NotTuned", "Pair", "PairResult", "Position", "Recommendation", "Resources", "Setting", "Space",
     "Split", "StudyConfig", "TensorBoardLogger", "TransferSet", "Verdict", "WandbLogger", "Workspace",
@@ -70,6 +71,7 @@ __all__ = [
 ]  # fmt: skip
 _NAMES: Final = {
     "autokd.api": "distill recommend tune",
+    "autokd.client": "Client",
     "autokd.compute.deprecated": "Compute",
     "autokd.compute.resources": "Resources",
     "autokd.config.space": "Space",

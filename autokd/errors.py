@@ -17,6 +17,8 @@
     │   ├── PairBusy                another driver is at work on a pair; an InputError, too
     │   ├── LeaseLost               another driver has taken over, and this one writes nothing more
     │   └── StoreReplaced           the store was removed or replaced while it was used
+    ├── ServiceError                a service does not answer or has failed; exit code 1
+    │   └── RequestRefused          it refuses what was asked; an InputError, too
     ├── WorkersLost                 no worker starts, or each one dies: nothing would ever get done
     └── TrialError                  one run failed; it becomes data (state FAIL), not a crash
         ├── Diverged                the loss stopped being finite
@@ -164,6 +166,23 @@ class StorageUnavailable(InputError, StoreUnreachable):
 
 class DuplicateRun(StoreError):
     """The store already has a COMPLETE result of this very run; a second one is refused, never merged."""
+
+
+class ServiceError(AutokdError):
+    """A service does not answer, or has failed.
+
+    Attributes:
+        status: HTTP status of its answer; None if there was none.
+        retry_after: Seconds after which it wants to be asked again; 0 if it does not say.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status, self.retry_after = status, retry_after
+
+
+class RequestRefused(ServiceError, InputError):
+    """A service refuses what was asked; the message is its own, with the way out."""
 
 
 class WorkersLost(AutokdError):

@@ -24,7 +24,7 @@ from tests.paths import ROOT
 
 PUBLIC = {
     "advise", "advise_all",
-    "AutokdError", "Batch", "CallbackList", "Callbacks", "Card", "Compute", "DEFAULT", "distill",
+    "AutokdError", "Batch", "CallbackList", "Callbacks", "Card", "Client", "Compute", "DEFAULT", "distill",
     "Federation", "Group",
     "InputError", "Interval", "Member", "NotRecommended", "NotTuned", "Pair", "PairResult", "Position",
     "explain", "export", "observe_claims", "partners", "predict", "prepare", "recommend_all",

@@ -14,6 +14,7 @@ from autokd._version import __version__
 from autokd.cli.console import debugging, fail, note, show_notices
 from autokd.cli.options import as_command
 from autokd.cli.output import LOST_OUTPUT, lossy_output
+from autokd.cli.remote import SERVER_VARIABLE, remote_server, run_remote
 from autokd.cli.secrets import hide_secrets
 from autokd.cli.shell import taken_by_the_shell
 from autokd.compute.ray_health import leave
@@ -57,12 +58,20 @@ def autokd(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Let a service do the command (see autokd serve), with the token in AUTOKD_TOKEN; also by "
+            f"{SERVER_VARIABLE}. It can do status, recommend, advise, observations and report.",
+            metavar="URL",
+        ),
+    ] = None,
 ) -> None:
     """Find the knowledge-distillation setting that works for each pair of already trained models.
 
     Example: [bold]autokd tune --pair 4,9[/bold]
     """
-    del version
+    del version, server
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
@@ -94,6 +103,8 @@ def run() -> int:
     try:
         # A command returns None; the code of a typer.Exit, or 130 after Ctrl-C, is returned as it is.
         with show_notices():
+            if (asked := remote_server(sys.argv[1:])) is not None:
+                return run_remote(app, *asked)
             return app(prog_name="autokd", standalone_mode=False) or 0
     except AutokdError as error:
         _explain(str(error))

@@ -15,12 +15,13 @@ from autokd.core.access_token import AccessToken
 from autokd.service import problems
 from autokd.service.auth import Authentication
 from autokd.service.catalogue import Catalogue
+from autokd.service.commands import Commands
 from autokd.service.context import Context
 from autokd.service.counters import Counters
 from autokd.service.envelope import Envelope
 from autokd.service.opened_store import FRESH_SECONDS, OpenedStore
 from autokd.service.rates import Rates
-from autokd.service.resources import files, health, pairs, studies
+from autokd.service.resources import commands, files, health, pairs, studies
 from autokd.service.settings import ServiceSettings
 from autokd.service.views import Views
 from autokd.store.tokens import find_token
@@ -76,8 +77,8 @@ def _api(context: Context) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,
     )
-    app.state.context = context
-    for module in (studies, pairs, files, health):
+    app.state.context, app.state.commands = context, Commands(settings)
+    for module in (studies, pairs, files, commands, health):
         app.include_router(module.router)
     problems.install(app, settings.home)
 

@@ -30,7 +30,7 @@ def test_the_page_names_every_address_and_every_setting() -> None:
     page = (ROOT / "docs" / "service.md").read_text()
     for path in json.loads(written())["paths"]:
         named = path.replace("{pair}", "4-9").replace("{student}", "9")
-        assert re.search(rf"`(GET )?{re.escape(named)}[`?]", page), path
+        assert re.search(rf"`((GET|POST|PUT) )?{re.escape(named)}[`?]", page), path
     for name, field in ServiceSettings.model_fields.items():
         shared = name in ("home", "storage")
         assert f"`AUTOKD_{'' if shared else 'SERVE_'}{name.upper()}` | `{name}` |" in page

@@ -1,0 +1,18 @@
+"""`/v1/commands`: what a command of the command line prints, for `autokd --server`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from autokd.service.auth import reads
+from autokd.service.commands import CommandOutput, CommandRequest, Commands
+from autokd.service.context import InContext, errors
+
+router = APIRouter(prefix="/v1/commands", tags=["commands"], dependencies=[reads])
+
+
+@router.post("", summary="What a command prints", responses=errors(404, 413))
+async def run_command(context: InContext, request: Request, command: CommandRequest) -> CommandOutput:
+    """Return what `autokd status`, `recommend`, `advise` or `observations` prints; all of them only read."""
+    commands: Commands = request.app.state.commands
+    return await commands.run(command, context.catalogue.study(command.study))

@@ -1,0 +1,95 @@
+"""`autokd --server URL`: a service does the command, and what comes back is what the command prints here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from autokd.cli.app import run
+from autokd.cli.remote import SERVER_VARIABLE, TOKEN_VARIABLE
+from tests.client.conftest import Served
+from tests.service.conftest import STUDY
+
+COMMANDS = [
+    ("recommend", "--pair", "0,1"),
+    ("recommend", "0,1", "--json"),
+    ("recommend", "--all", "--csv", "--top", "3"),
+    ("recommend", "--student=1"),
+    ("recommend", "--pair", "0,9"),
+    ("status",),
+    ("advise", "--all"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_it_is_what_the_command_prints_here(
+    command: tuple[str, ...],
+    served: Served,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    where = ["--study", str(STUDY), "--home", str(served.home)]
+    monkeypatch.setattr(sys, "argv", ["autokd", *command, *where])
+    here = run(), *capfd.readouterr()
+    monkeypatch.setenv(TOKEN_VARIABLE, served.token)
+    monkeypatch.setattr(sys, "argv", ["autokd", "--server", served.url, *command, "--study", "small"])
+    assert (run(), *capfd.readouterr()) == here
+
+
+def test_a_file_is_written_here(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, served.token)
+    monkeypatch.setenv(SERVER_VARIABLE, served.url)
+    monkeypatch.setenv("AUTOKD_STUDY", "small")
+    for command, name, start in (
+        (("recommend", "--all"), "pairs.csv", "teacher,student,"),
+        (("report",), "page.html", "<!doctype html>"),
+    ):
+        file = tmp_path / name
+        monkeypatch.setattr(sys, "argv", ["autokd", *command, "--out", str(file)])
+        assert run() == 0
+        assert file.read_text().startswith(start)
+        assert f"wrote {file}" in "".join(capfd.readouterr())
+
+
+REFUSED = {
+    "a command that no service does": (["--server", "http://h", "check", "mine.yaml"], "without it"),
+    "no address": (["--server"], "needs an address"),
+    "an empty address": (["--server=", "status"], "needs an address"),
+    "no token": (["--server", "URL", "status", "--study", "small"], "AUTOKD_TOKEN"),
+    "a home of this machine": (["--server", "URL", "status", "--home", "x"], "--home: is the service's"),
+    "a file of this machine": (["--server", "URL", "status", "--study", "a/mine.yaml"], "unknown there"),
+    "a slip": (["--server", "URL", "status", "--jsn"], "--json"),
+    "figures": (["--server", "URL", "report", "--figures", "x", "--study", "small"], "--figures"),
+    "nobody there": (["--server", "http://127.0.0.1:9", "status"], "does not answer"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_is_a_line_with_a_way_out(
+    case: str, served: Served, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments, words = REFUSED[case]
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
+    monkeypatch.setattr(
+        sys, "argv", ["autokd", *(served.url if word == "URL" else word for word in arguments)]
+    )
+    assert run() == (1 if case == "nobody there" else 2)
+    shown, said = capfd.readouterr()
+    assert shown == ""
+    assert words in said
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+
+
+def test_the_environment_does_not_take_other_commands_away(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(SERVER_VARIABLE, "http://127.0.0.1:9")
+    monkeypatch.setattr(sys, "argv", ["autokd", "version"])
+    assert run() == 0
+    assert "autokd" in capfd.readouterr().out
