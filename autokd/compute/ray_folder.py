@@ -7,18 +7,17 @@ enter, and it is removed with all that is in it.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from autokd.core.scratch_folder import YOUNG_SECONDS, hold, remove, remove_left_over
+
 _PREFIX: Final = "autokd-"
-_LOCK: Final = "in-use"
 _KEPT: Final = "kept"
 _VARIABLE: Final = "RAY_TMPDIR"
 """Names the folder that Ray's own, called `ray`, is to lie in."""
@@ -29,7 +28,6 @@ _SHORT: Final = Path("/tmp")
 _LEAST_BYTES: Final = 2**25
 """Free space below which Ray's files, mostly logs, cannot be kept."""
 _LEAST_FILES: Final = 500
-_YOUNG_SECONDS: Final = 60.0
 _KEPT_SECONDS: Final = 7 * 86400.0
 
 
@@ -50,11 +48,10 @@ def private_folder() -> Iterator[Path]:
     lock, folders = -1, list[Path]()
     try:
         where.mkdir(parents=True, exist_ok=True)
-        _remove_left_over(where)
+        remove_left_over(where, _PREFIX, _least_seconds)
         _check_room(where)
         folders.append(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=where)))
-        lock = os.open(folders[0] / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock = hold(folders[0])
         if len(os.fsencode(folders[0])) + _RAY_ADDS > _LONGEST:
             # A path through a link is as short as the link's.
             folders.append(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_SHORT)))
@@ -64,7 +61,7 @@ def private_folder() -> Iterator[Path]:
         if folders and (folders[0] / _KEPT).exists() and _only_logs_left(folders[0]):
             folders = []
         for folder in reversed(folders):
-            _remove(folder)
+            remove(folder)
         if lock >= 0:
             os.close(lock)
 
@@ -101,20 +98,9 @@ def close_to_others(folder: Path) -> None:
                 path.chmod(0o700)
 
 
-def _remove_left_over(where: Path) -> None:
-    """Remove the folders of this user's that nobody holds: their commands were killed."""
-    for folder in where.glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            status = folder.lstat()
-            kept = (folder / _KEPT).exists()
-            age = time.time() - status.st_mtime
-            if status.st_uid == os.getuid() and age > (_KEPT_SECONDS if kept else _YOUNG_SECONDS):
-                descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    _remove(folder)
-                finally:
-                    os.close(descriptor)
+def _least_seconds(folder: Path) -> float:
+    """Return the age below which a folder that is left over stays."""
+    return _KEPT_SECONDS if (folder / _KEPT).exists() else YOUNG_SECONDS
 
 
 def _only_logs_left(folder: Path) -> bool:
@@ -126,12 +112,3 @@ def _only_logs_left(folder: Path) -> bool:
         if path.is_dir() and not path.is_symlink() and path != logs[0]:
             shutil.rmtree(path, ignore_errors=True)
     return True
-
-
-def _remove(folder: Path) -> None:
-    # Processes of Ray that are about to end may still write a line to their logs.
-    for _ in range(5):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        time.sleep(0.2)

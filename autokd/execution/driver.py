@@ -11,8 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import monotonic
+from time import monotonic, sleep
 from types import FrameType
 from typing import Final
 
@@ -28,6 +27,7 @@ from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.core.atomic_write import make_folder
 from autokd.core.example_weights import ExampleWeights
+from autokd.core.scratch_folder import scratch_folder
 from autokd.core.setting import AnyPair
 from autokd.core.tensor_format import TensorFormat
 from autokd.errors import WorkersLost
@@ -48,6 +48,9 @@ _ENVIRONMENT: Final = {
 _log = logging.getLogger(__name__)
 _CLUSTER_SECONDS: Final = 2.0
 """Time for which the size of the cluster is cached; hooks need it far more often."""
+_SIGNAL_SECONDS: Final = 1.0
+_INTERRUPTED: Final = 130
+"""Exit code of a command that somebody has ended."""
 _PENDING: Final = 64
 """More runs than are ever handed out ahead; by default Tune keeps one trial at a time pending."""
 
@@ -125,13 +128,18 @@ def drive(
 
     def ray_died(what: str) -> None:
         """Wake this thread, which may wait for an answer that never comes; only the main thread can be."""
-        state.lose(ray_is_dead(what))
+        # The signal that ended Ray may be for this process, too, which looks at it when it wakes.
+        sleep(_SIGNAL_SECONDS)
+        state.lose_ray(ray_is_dead(what))
         if in_main_thread and sys.platform != "win32":
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def stuck(what: str) -> None:
         """End this process before Ray does so without a word; the store loses nothing by it."""
-        _log.error("error: %s", ray_is_dead(what))
+        if state.error is None:
+            _log.error("interrupted; results so far are stored. The same command goes on")
+            leave(_INTERRUPTED)
+        _log.error("error: %s", state.error)
         leave(1)
 
     try:
@@ -164,7 +172,7 @@ def _experiment(state: DriverState, trainable: type[Trainable], home: Path, work
     """Run one Tuner until the queue or the limit of runs ends it."""
     make_folder(home)
     # Tune writes files that nobody reads.
-    with TemporaryDirectory(prefix="ray-tune-", dir=home, ignore_cleanup_errors=True) as folder:
+    with scratch_folder(home, "ray-tune-") as folder:
         Tuner(
             tune.with_resources(trainable, {"CPU": workers.cpus_per_run, "GPU": workers.gpus_per_run}),
             tune_config=TuneConfig(
@@ -176,7 +184,7 @@ def _experiment(state: DriverState, trainable: type[Trainable], home: Path, work
             ),
             run_config=RunConfig(
                 name="experiment",
-                storage_path=str(Path(folder).resolve()),
+                storage_path=str(folder.resolve()),
                 stop=StopFlag(state),
                 verbose=0,
                 failure_config=FailureConfig(max_failures=0),

@@ -102,6 +102,11 @@ class DriverState:
         self.error = self.error or error
         self.stopping = True
 
+    def lose_ray(self, error: Exception) -> None:
+        """Stop with an error, unless the command is stopping: who ended it may have ended Ray, too."""
+        if not self.stopping:
+            self.lose(error)
+
     def stop_if_asked(self) -> None:
         """Look whether somebody has asked this driver to stop."""
         if not self.stopping and self._asked_to_stop():

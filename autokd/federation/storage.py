@@ -27,6 +27,7 @@ from safetensors import SafetensorError
 from autokd._version import __version__
 from autokd.config.federation import ExternalArchitecture
 from autokd.core.atomic_write import make_folder, replacing
+from autokd.core.scratch_folder import scratch_folder
 from autokd.core.setting import Split
 from autokd.data import mapped_arrays
 from autokd.data.dataset import Dataset
@@ -91,8 +92,8 @@ def save(
     )
     try:
         make_folder(folder.parent)
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder.parent) as temporary:
-            draft = Path(temporary) / folder.name
+        with scratch_folder(folder.parent, ".unfinished-") as temporary:
+            draft = temporary / folder.name
             make_folder(draft / "participants")
             mapped_arrays.write(draft / _DATA, data_arrays(federation.data))
             mapped_arrays.write(draft / _LAYOUT, layout_arrays(federation))

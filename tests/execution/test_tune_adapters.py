@@ -228,3 +228,15 @@ def test_a_word_in_between_is_a_sign_of_life(patient: DriverState) -> None:
         scheduler.on_trial_result(None, trial(f"run-{number}"), answer(config, 3))
         searcher.on_trial_complete(f"run-{number}", error=True)
     assert patient.error is None
+
+
+def test_ray_that_dies_with_a_command_that_somebody_ends_is_no_error(state: DriverState) -> None:
+    state.stop()
+    state.lose_ray(WorkersLost("Ray has died"))
+    assert state.error is None
+
+
+def test_ray_that_dies_by_itself_is_one(state: DriverState) -> None:
+    state.lose_ray(WorkersLost("Ray has died"))
+    assert state.stopping
+    assert isinstance(state.error, WorkersLost)
