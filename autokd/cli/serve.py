@@ -42,6 +42,9 @@ def serve(
             "--no-auth", help="Want no token; only on an address of this machine.", show_default=False
         ),
     ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=0, help="Jobs done at once, by default 1; 0 leaves them to others.")
+    ] = None,
     cors: Annotated[
         list[str] | None,
         typer.Option(
@@ -71,7 +74,7 @@ def serve(
     from autokd.service.settings import read_settings
 
     options = {"host": host, "port": port, "home": home, "storage": storage, "no_auth": no_auth}
-    settings = read_settings({**options, "studies": study, "cors": cors}, os.environ, config)
+    settings = read_settings({**options, "studies": study, "cors": cors, "jobs": jobs}, os.environ, config)
 
     def started(port: int) -> None:
         shown = f"[{settings.host}]" if ":" in settings.host else settings.host

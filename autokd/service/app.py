@@ -18,10 +18,12 @@ from autokd.service.catalogue import Catalogue
 from autokd.service.commands import Commands
 from autokd.service.context import Context
 from autokd.service.counters import Counters
+from autokd.service.dispatcher import Dispatcher
 from autokd.service.envelope import Envelope
+from autokd.service.feed import Feed
 from autokd.service.opened_store import FRESH_SECONDS, OpenedStore
 from autokd.service.rates import Rates
-from autokd.service.resources import commands, files, health, pairs, studies
+from autokd.service.resources import commands, files, health, jobs, pairs, studies
 from autokd.service.settings import ServiceSettings
 from autokd.service.views import Views
 from autokd.store.tokens import find_token
@@ -45,7 +47,8 @@ class Service:
         opened = OpenedStore(settings.address, fresh_seconds=fresh_seconds)
         catalogue = Catalogue(settings.home, settings.address, settings.studies)
         counters = Counters()
-        self.context = Context(settings, opened, catalogue, Views(catalogue, opened), counters)
+        views, dispatcher = Views(catalogue, opened), Dispatcher(settings, opened, catalogue)
+        self.context = Context(settings, opened, catalogue, views, counters, Feed(opened), dispatcher)
         self.api = _api(self.context)
         self._app = Envelope(self.api, counters=counters, body_seconds=settings.body_seconds)
 
@@ -62,7 +65,9 @@ def _api(context: Context) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        context.dispatcher.start()
         yield
+        await run_in_threadpool(context.dispatcher.close)
         await run_in_threadpool(opened.close)
 
     app = FastAPI(
@@ -78,7 +83,7 @@ def _api(context: Context) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context, app.state.commands = context, Commands(settings)
-    for module in (studies, pairs, files, commands, health):
+    for module in (studies, pairs, files, commands, jobs, health):
         app.include_router(module.router)
     problems.install(app, settings.home)
 
@@ -87,13 +92,18 @@ def _api(context: Context) -> FastAPI:
 
     rates = Rates(settings.rate, settings.rate * _BURST_SECONDS)
     # What is added last is outermost: a browser's question before the request itself holds no token.
-    app.add_middleware(Authentication, find=find, rates=rates, no_auth=settings.no_auth)
+    app.add_middleware(
+        Authentication, find=find, rates=rates, no_auth=settings.no_auth, origins=settings.cors
+    )
     if settings.cors:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors,
-            allow_methods=["GET"],
-            allow_headers=["Authorization", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "Retry-After"],
+            allow_methods=["GET", "POST", "PUT"],
+            allow_headers=[
+                *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "If-Range"),
+                *("Last-Event-ID", "Range", "X-Request-ID"),
+            ],
+            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
     return app

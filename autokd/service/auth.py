@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Security
@@ -20,6 +20,8 @@ from autokd.service.settings import is_loopback
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 """Paths that need no token: a load balancer has none."""
+_HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
 _GUESSES_PER_SECOND: Final = 1.0
 _GUESSES: Final = 20.0
 """Wrong tokens that one address may send at once; afterwards one a second."""
@@ -37,12 +39,20 @@ class Authentication:
         find: Returns what is stored of the token with a public part, or None.
         rates: Bounds the requests of a token, or of an address without one.
         no_auth: Whether no token is wanted; then only this machine is let in.
+        origins: Other sites whose pages may change something.
     """
 
     def __init__(
-        self, app: ASGIApp, *, find: Callable[[str], AccessToken | None], rates: Rates, no_auth: bool
+        self,
+        app: ASGIApp,
+        *,
+        find: Callable[[str], AccessToken | None],
+        rates: Rates,
+        no_auth: bool,
+        origins: Collection[str] = (),
     ) -> None:
         self._app, self._find, self._rates, self._no_auth = app, find, rates, no_auth
+        self._origins = frozenset(origins)
         self._guesses = Rates(_GUESSES_PER_SECOND, _GUESSES)
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
@@ -59,6 +69,8 @@ class Authentication:
         headers = Headers(scope=scope)
         if self._no_auth:
             self._check_host(headers)
+        if scope["method"] not in _HARMLESS:
+            self._check_origin(headers)
         if self._no_auth or scope["path"] in OPEN:
             self._count(f"address {address}")
             return
@@ -96,6 +108,19 @@ class Authentication:
         if seconds:
             raise _too_many(seconds, "there were too many requests")
 
+    def _check_origin(self, headers: Headers) -> None:
+        """Refuse a change that a page of another site has sent; programs name no origin."""
+        origin = headers.get("origin")
+        ours = {f"{scheme}://{headers.get('host', '')}" for scheme in ("http", "https")}
+        if origin is not None and origin not in ours | self._origins:
+            raise Problem(
+                403,
+                "origin",
+                "a page of another site has sent this request",
+                field="Origin",
+                way_out="name the site by --cors if its pages may change something",
+            )
+
     @staticmethod
     def _check_host(headers: Headers) -> None:
         """Refuse a page of another site whose name was made to mean this machine (DNS rebinding)."""
@@ -131,6 +156,8 @@ def wants(scope: Scope) -> Callable[..., None]:
 
 
 reads: Final = Depends(wants(Scope.READ))
+tunes: Final = Depends(wants(Scope.TUNE))
+administers: Final = Depends(wants(Scope.ADMIN))
 
 
 def _too_many(seconds: float, detail: str) -> Problem:

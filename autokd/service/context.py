@@ -8,13 +8,17 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Path, Query, Request
 
 from autokd.config.mistakes import NAME
+from autokd.core.access_token import AccessToken
 from autokd.core.setting import Pair
 from autokd.service.catalogue import Catalogue
 from autokd.service.counters import Counters
+from autokd.service.dispatcher import Dispatcher
+from autokd.service.feed import Feed
 from autokd.service.opened_store import OpenedStore
 from autokd.service.problems import Problem, ProblemDocument
 from autokd.service.settings import ServiceSettings
 from autokd.service.views import OpenStudy, Views
+from autokd.store.tokens import find_token
 
 LARGEST: Final = 999_999
 """No federation has so many participants."""
@@ -29,6 +33,13 @@ class Context:
     catalogue: Catalogue
     views: Views
     counters: Counters
+    feed: Feed
+    dispatcher: Dispatcher
+
+    def holds(self, token: AccessToken) -> bool:
+        """Return whether a token still holds."""
+        stored = find_token(self.opened.store, token.id)
+        return stored is not None and stored.holds
 
 
 def _context(request: Request) -> Context:
@@ -55,10 +66,12 @@ _ERRORS: Final = {
     400: "The request cannot be read.",
     401: "No token that holds.",
     403: "The token's scope does not include this.",
-    404: "No such study, pair or participant, or nothing is tuned yet.",
-    406: "Neither JSON nor CSV is accepted.",
+    404: "No such study, pair, participant or job, or nothing is tuned yet.",
+    406: "None of the formats that there are is accepted.",
     409: "Something else is there.",
     413: "The body is too large.",
+    415: "The body is in a format that is not known here.",
+    416: "The range is not in the file.",
     422: "A parameter, or the recipe, is not valid.",
     429: "Too many requests.",
     503: "The store does not answer.",

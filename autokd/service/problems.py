@@ -25,6 +25,7 @@ from autokd.errors import (
     StoreUnreachable,
     UnknownName,
 )
+from autokd.store.jobs import NoSuchJob, OtherRequest
 from autokd.text.escaping import one_line
 from autokd.text.quoting import quoted
 
@@ -41,6 +42,7 @@ _TITLES: Final = {
     409: "conflict",
     413: "too large",
     415: "unknown format",
+    416: "not in the file",
     421: "wrong host",
     422: "not valid",
     429: "too many requests",
@@ -156,6 +158,10 @@ def _of_autokd(error: AutokdError) -> Problem:
         return Problem(404, "not-tuned", detail, way_out=way_out)
     if isinstance(error, UnknownName):
         return Problem(404, "unknown-name", detail, field=error.kind, way_out=way_out)
+    if isinstance(error, NoSuchJob):
+        return Problem(404, "job", detail, field="id", way_out="GET /v1/jobs lists them")
+    if isinstance(error, OtherRequest):
+        return Problem(422, "idempotency", detail, field="Idempotency-Key", way_out=way_out)
     if isinstance(error, StoreUnreachable):
         again = {"Retry-After": "5"}
         # The database's words may name hosts and files.

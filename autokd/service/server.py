@@ -49,7 +49,7 @@ def serve(settings: ServiceSettings, on_start: Callable[[int], None] = lambda po
     # uvicorn has ended in good order by then, and raises what ended it once more.
     with _log_lines(), suppress(KeyboardInterrupt):
         try:
-            _Server(config, on_start).run()
+            _Server(config, service, on_start).run()
         except SystemExit:
             service.close()
             where = f"--host {settings.host} --port {settings.port}"
@@ -59,14 +59,19 @@ def serve(settings: ServiceSettings, on_start: Callable[[int], None] = lambda po
 class _Server(uvicorn.Server):
     """A server that says when it listens."""
 
-    def __init__(self, config: uvicorn.Config, on_start: Callable[[int], None]) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, on_start: Callable[[int], None]) -> None:
         super().__init__(config)
-        self._on_start = on_start
+        self._service, self._on_start = service, on_start
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         await super().startup(sockets)  # type: ignore[arg-type]
         if self.started:
             self._on_start(self.servers[0].sockets[0].getsockname()[1])
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        # Streams of events would last longer than requests may.
+        self._service.context.feed.close()
+        await super().shutdown(sockets)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -22,7 +22,7 @@ FILE: Final = "autokd.toml"
 """File in the working folder that is read if it is there."""
 SECTION: Final = "serve"
 _PREFIX: Final = "AUTOKD_SERVE_"
-_NAMES: Final = {"home": HOME_VARIABLE, "storage": STORAGE_VARIABLE}
+_NAMES: Final = {"home": HOME_VARIABLE, "storage": STORAGE_VARIABLE, "ray_address": "RAY_ADDRESS"}
 """Variables that all commands share."""
 _LISTS: Final = frozenset({"studies", "cors"})
 
@@ -39,6 +39,9 @@ class ServiceSettings(BaseModel):
         rate: Most requests a second from one token, or from one address without a token.
         max_body: Largest body of a request in bytes.
         body_seconds: Longest time that a body may take.
+        jobs: Jobs that are done at once; with 0 they wait for another server.
+        device, threads: How the runs of jobs compute, as `--device` and `--threads` of other commands.
+        concurrency, cpus_per_trial, gpus_per_trial, ray_address: Where they run, in the same way.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +56,13 @@ class ServiceSettings(BaseModel):
     rate: Annotated[float, Field(gt=0)] = 50.0
     max_body: Annotated[int, Field(ge=1)] = 2**20
     body_seconds: Annotated[float, Field(gt=0)] = 20.0
+    jobs: Annotated[int, Field(ge=0, le=1000)] = 1
+    device: str = Field(default="cpu", min_length=1)
+    threads: Annotated[int, Field(ge=1)] = 1
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    cpus_per_trial: Annotated[float, Field(ge=0)] = 1.0
+    gpus_per_trial: Annotated[float, Field(ge=0)] = 0.0
+    ray_address: str | None = None
 
     @field_validator("cors")
     @classmethod
@@ -70,6 +80,12 @@ class ServiceSettings(BaseModel):
                 f"no_auth lets everybody in who reaches {self.host}; serve on 127.0.0.1, or make tokens "
                 "(autokd token create)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _reserves_something(self) -> Self:
+        if self.cpus_per_trial + self.gpus_per_trial == 0:
+            raise ValueError("cpus_per_trial 0: a run must reserve something, e.g. gpus_per_trial 0.25")
         return self
 
     @property

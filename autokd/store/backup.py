@@ -112,6 +112,8 @@ def _renew(connection: sqlite3.Connection) -> None:
         if "autokd_store" in tables:
             connection.execute("UPDATE autokd_store SET identity = ?", [identity])
             connection.execute(f"PRAGMA user_version = {short_form(identity)}")
+        if "autokd_job" in tables:
+            connection.execute("UPDATE autokd_job SET claim = NULL, owner = NULL, expires = NULL")
         connection.commit()
     except sqlite3.OperationalError as error:
         raise sqlite3.DatabaseError(f"it has none of autokd's tables ({error})") from error

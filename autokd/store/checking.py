@@ -26,6 +26,9 @@ _JSON: Final = {
     "autokd_run_curve": {"rungs": "run_id"},
     "autokd_recommendation": {"payload": "study"},
     "autokd_driver": {"process": "token", "words": "token"},
+    "autokd_job": {"request": "id", "owner": "id", "progress": "id", "result": "id"},
+    "autokd_job_event": {"data": "job_id"},
+    "autokd_audit": {"data": "id"},
 }
 """Columns with JSON, and the column that says whose it is, by table."""
 _MOST_OF_A_KIND: Final = 20

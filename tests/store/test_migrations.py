@@ -9,10 +9,11 @@ from sqlalchemy import Engine, create_engine, inspect, text
 
 from autokd.errors import StoreError
 from autokd.store import Store, normalise
+from autokd.store.job_tables import JobRow
 from autokd.store.migrations import VERSION_TABLE, upgrade
 from autokd.store.tables import Base
 
-NEWEST = "0013"
+NEWEST = "0014"
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def test_optunas_version_and_ours_do_not_meet(engine: Engine) -> None:
 
 def test_all_our_tables_bear_our_name(engine: Engine) -> None:
     ours = set(Base.metadata.tables)
+    assert JobRow.__tablename__ in ours
     assert all(name.startswith("autokd_") for name in ours)
     assert ours <= set(inspect(engine).get_table_names())
 
