@@ -61,8 +61,8 @@ def autokd(
     server: Annotated[
         str | None,
         typer.Option(
-            help=f"Let a service do the command (see autokd serve), with the token in AUTOKD_TOKEN; also by "
-            f"{SERVER_VARIABLE}. It can do status, recommend, advise, observations and report.",
+            help=f"Let a service (autokd serve) do tune, status, recommend, advise, observations, explain, "
+            f"report, distill or stop, with the token in AUTOKD_TOKEN; also by {SERVER_VARIABLE}.",
             metavar="URL",
         ),
     ] = None,

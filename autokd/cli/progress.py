@@ -6,9 +6,9 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -37,7 +37,7 @@ _LINE_SECONDS: Final = 10.0
 @contextmanager
 def watching(
     console: Console = err, *, confirm_above: float | None = None, of_sweep: bool = False
-) -> Iterator[Callbacks]:
+) -> Iterator[Display]:
     """Show the progress of what runs inside on standard error; it goes on should the terminal be closed.
 
     Args:
@@ -52,7 +52,7 @@ def watching(
             yield Screen(live, confirm_above=confirm_above, of_sweep=of_sweep)
 
 
-class _Display(Callbacks, ABC):
+class Display(Callbacks, ABC):
     """Shows how many of the steps are done, with the `_show` of a subclass."""
 
     def __init__(
@@ -92,12 +92,20 @@ class _Display(Callbacks, ABC):
         message = "stopping: reported results are kept (Ctrl-C again stops at once)"
         self._console.print(Text(message, style="yellow"), soft_wrap=True)
 
+    def on_job(self, stage: str, figures: Mapping[str, Any]) -> None:
+        """Show how far a job of a service is; see `JobProgress` of the service."""
+        done, left = figures["done"], figures["left"]
+        pairs = figures.get("pairs")
+        judged = "" if pairs is None else f", {figures.get('judged') or 0} of {counted(pairs, 'pair')} judged"
+        text = f"{stage}: {done} done{pace(figures.get('runs_per_second'))}, {left} to go{judged}"
+        self._show(f"{text}{about(figures.get('seconds_left'))}", done, done + left)
+
     @abstractmethod
     def _show(self, text: str, done: int, total: int) -> None:
         """Show how far a stage is."""
 
 
-class Lines(_Display):
+class Lines(Display):
     """A line at the beginning, every ten seconds, and at the end of each stage."""
 
     def __init__(
@@ -126,7 +134,7 @@ class Lines(_Display):
             self._console.print(Text(text), soft_wrap=True)
 
 
-class Screen(_Display):
+class Screen(Display):
     """The whole picture, redrawn in place."""
 
     def __init__(self, live: Live, *, confirm_above: float | None = None, of_sweep: bool = False) -> None:

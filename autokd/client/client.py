@@ -139,7 +139,7 @@ class Client:
         """Return a job by its number."""
         return Job(self.connection, self.connection.json(f"/v1/jobs/{int(id)}"))
 
-    def submit(self, what: Literal["tune", "sweep", "explain", "distill"], study: str, **fields: Any) -> Job:
+    def submit(self, what: str, study: str, **fields: Any) -> Job:
         """Ask for a job; `fields` are those of the request in docs/openapi.json.
 
         A request that gets no answer is repeated under the same key, and is one job.

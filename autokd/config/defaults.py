@@ -34,3 +34,7 @@ def usual_space() -> str | None:
 def usual_storage() -> str | None:
     """Return the database URL of the environment; None means the SQLite file in the home folder."""
     return os.environ.get(STORAGE_VARIABLE) or None
+
+
+NO_RUNS_VARIABLE: Final = "AUTOKD_NO_RUNS"
+"""If it is set, a command shows what is stored and starts no run."""

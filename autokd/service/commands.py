@@ -1,4 +1,4 @@
-"""Commands that only read, run by the very command line, for somebody who asks from another machine."""
+"""Commands that start no run, done by the very command line, for somebody who asks from another machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from autokd.config.defaults import HOME_VARIABLE, SPACE_VARIABLE, STORAGE_VARIABLE, STUDY_VARIABLE
+from autokd.config.defaults import (
+    HOME_VARIABLE,
+    NO_RUNS_VARIABLE,
+    SPACE_VARIABLE,
+    STORAGE_VARIABLE,
+    STUDY_VARIABLE,
+)
 from autokd.config.mistakes import NAME
 from autokd.core.safe_path import child_environment
 from autokd.errors import PlanError
@@ -21,14 +27,25 @@ from autokd.text.quoting import one_of
 
 _PAIRS: Final = {"--pair": True, "--pairs": True, "--student": True, "--teacher": True, "--all": False}
 _JSON: Final = {"--json": False}
+_SEVERAL: Final = {"--teachers": True, "--all-students": False}
+DONE: Final[Mapping[str, Mapping[str, bool]]] = {
+    "explain": {"--pair": True, "--student": True, "--teachers": True, **_JSON},
+    "tune": {
+        **_PAIRS,
+        **_SEVERAL,
+        **dict.fromkeys(("--trials", "--try", "--effort", "--position"), True),
+        **dict.fromkeys(("--time", "--epochs", "--share-of-sweep"), True),
+        **_JSON,
+    },
+}
+"""Commands whose job is done, so that they start no run: they print what there is. As `OPTIONS`."""
 OPTIONS: Final[Mapping[str, Mapping[str, bool]]] = {
     "status": _JSON,
     "observations": _JSON,
     "advise": {"--student": True, "--all": False, **_JSON},
     "recommend": {
         **_PAIRS,
-        "--teachers": True,
-        "--all-students": False,
+        **_SEVERAL,
         "--csv": False,
         "--yaml": False,
         "--stale": False,
@@ -37,6 +54,7 @@ OPTIONS: Final[Mapping[str, Mapping[str, bool]]] = {
         "--predict": False,
         **_JSON,
     },
+    **DONE,
 }
 """By command its options, and whether each takes a value. None of them names a file or starts a run."""
 _AT_ONCE: Final = 2
@@ -64,7 +82,7 @@ class CommandRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    command: Literal["status", "observations", "advise", "recommend"]
+    command: Literal["status", "observations", "advise", "recommend", "tune", "explain"]
     study: Annotated[str, Field(pattern=NAME, description="A study recipe, as /v1/studies lists it.")]
     space: Annotated[str, Field(pattern=NAME)] | None = Field(
         default=None, description="A shipped search space; by default the recipe's own."
@@ -164,6 +182,7 @@ def _environment(settings: ServiceSettings, request: CommandRequest, study: Know
         HOME_VARIABLE: str(settings.home.absolute()),
         STORAGE_VARIABLE: settings.address,
         STUDY_VARIABLE: study.source,
+        NO_RUNS_VARIABLE: "1",
         "COLUMNS": str(request.columns),
         "PYTHONIOENCODING": "utf-8",
         "TERM": "xterm-256color" if request.color else "dumb",

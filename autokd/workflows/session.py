@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import check_answers
 from autokd.compute.ray_cluster import session as ray_session
 from autokd.compute.resources import Resources
+from autokd.config.defaults import NO_RUNS_VARIABLE
 from autokd.config.federation import AnyFederation
 from autokd.core.finding import tell
 from autokd.core.setting import AnyPair
 from autokd.core.tensor_format import TensorFormat
+from autokd.errors import NotTuned
 from autokd.execution.run_queue import RunQueue
 from autokd.federation.federation import Federation
 from autokd.federation.lookup import find, notices
@@ -77,6 +80,7 @@ class RunSession:
         """Do all runs that the queue has, if any; return False if they were interrupted."""
         if queue.finished:
             return True
+        _check_runs_are_wanted()
         # Imported here: Tune takes seconds to import, and often there is nothing left to run.
         from autokd.execution.driver import distilling, drive
 
@@ -126,6 +130,8 @@ def run_session(
     compute.check(elsewhere=address is not None)
     check_answers(address)
     federation, results = (find(home, recipe), None) if opened is None else opened
+    if federation is None:
+        _check_runs_are_wanted()
     checked = check(recipe) if federation is None else None
     for notice in () if federation is None else notices(home, federation):
         _log.warning(notice)
@@ -160,6 +166,11 @@ def run_session(
             began=began,
             _stack=stack,
         )
+
+
+def _check_runs_are_wanted() -> None:
+    if os.environ.get(NO_RUNS_VARIABLE):
+        raise NotTuned("this is not done yet, and no run may be started here")
 
 
 @contextmanager

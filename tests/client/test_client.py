@@ -129,3 +129,10 @@ def test_what_may_be_repeated_is_where_the_service_asks_for_it(monkeypatch: pyte
     with pytest.raises(ServiceError, match="later"):
         connection.request("POST", "/v1/jobs")  # Without a key it might be done twice.
     assert len(asked) == 7
+
+
+def test_a_command_that_is_not_done_starts_no_run(client: Client) -> None:
+    wanted = [{"name": "--pair", "value": "0,1"}, {"name": "--trials", "value": "50"}]
+    ran = client.run("tune", "small", options=wanted)
+    assert (ran["exit_code"], ran["output"]) == (2, "")
+    assert "no run may be started here" in ran["errors"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -37,6 +38,37 @@ def test_it_is_what_the_command_prints_here(
     monkeypatch.setenv(TOKEN_VARIABLE, served.token)
     monkeypatch.setattr(sys, "argv", ["autokd", "--server", served.url, *command, "--study", "small"])
     assert (run(), *capfd.readouterr()) == here
+
+
+def test_a_job_ends_as_its_command_does(
+    served: Served, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = ["tune", "--pair", "0,1", "--trials", "13"]
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv(TOKEN_VARIABLE, served.token)
+    monkeypatch.setattr(sys, "argv", ["autokd", "--server", served.url, *command, "--study", "small"])
+    assert run() == 0
+    shown, said = capfd.readouterr()
+    assert re.search(r"^job \d+ of http", said)
+    assert "tune: 0 done" in said
+    assert "nothing was left" not in said
+    # Now everything is there, so that the same command runs nothing here.
+    where = ["--study", str(STUDY), "--home", str(served.home)]
+    monkeypatch.setattr(sys, "argv", ["autokd", *command, *where])
+    assert run() == 0
+    here, said = capfd.readouterr()
+    assert "nothing was left" in said
+    assert re.sub(r" --(study|home) \S+", "", here).split() == shown.split()
+
+
+def test_a_job_that_fails_says_why(
+    served: Served, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, served.token)
+    command = ["explain", "--pair", "3,0", "--space", "private", "--study", "small"]
+    monkeypatch.setattr(sys, "argv", ["autokd", "--server", served.url, *command])
+    assert run() == 1
+    assert "error: pair 3->0 has no recommendation yet" in capfd.readouterr().err
 
 
 def test_a_file_is_written_here(

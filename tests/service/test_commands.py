@@ -13,7 +13,7 @@ import pytest
 from autokd.errors import PlanError
 from autokd.service import commands
 from autokd.service.catalogue import KnownStudy
-from autokd.service.commands import OPTIONS, CommandRequest, Commands, arguments
+from autokd.service.commands import DONE, OPTIONS, CommandRequest, Commands, arguments
 from autokd.service.problems import Problem
 from tests.service.conftest import Api, settings
 
@@ -38,7 +38,7 @@ def test_no_option_names_a_file_or_a_place(command: str, option: str) -> None:
 
 
 HOSTILE: dict[str, dict[str, Any]] = {
-    "another command": {"command": "tune"},
+    "another command": {"command": "distill"},
     "a command with options": {"command": "status --home /"},
     "no command": {"command": None},
     "an unknown field": {"home": "/"},
@@ -62,6 +62,12 @@ def test_what_is_no_such_command_is_refused(case: str, api: Api) -> None:
     answer = api.request("POST", "/v1/commands", json=body)
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("command", DONE)
+def test_what_takes_leases_needs_the_scope_of_it(command: str, api: Api) -> None:
+    answer = api.request("POST", "/v1/commands", json={"command": command, "study": "small"})
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:autokd:problem:scope")
 
 
 def test_an_unknown_study_is_not_found(api: Api) -> None:

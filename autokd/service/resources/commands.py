@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from autokd.service.auth import reads
-from autokd.service.commands import CommandOutput, CommandRequest, Commands
+from autokd.core.access_token import Scope
+from autokd.service.auth import reads, wants
+from autokd.service.commands import DONE, CommandOutput, CommandRequest, Commands
 from autokd.service.context import InContext, errors
 
 router = APIRouter(prefix="/v1/commands", tags=["commands"], dependencies=[reads])
@@ -13,6 +14,8 @@ router = APIRouter(prefix="/v1/commands", tags=["commands"], dependencies=[reads
 
 @router.post("", summary="What a command prints", responses=errors(404, 413))
 async def run_command(context: InContext, request: Request, command: CommandRequest) -> CommandOutput:
-    """Return what `autokd status`, `recommend`, `advise` or `observations` prints; all of them only read."""
+    """Return what a command prints; `tune` and `explain`, after their jobs, need the scope `tune`."""
+    if command.command in DONE:
+        wants(Scope.TUNE)(request)
     commands: Commands = request.app.state.commands
     return await commands.run(command, context.catalogue.study(command.study))
