@@ -217,8 +217,8 @@ def _outputs_in(state: Checkpoint | None) -> int | None:
     """Return the number of outputs by the last weights of a checkpoint, usually those of the classifier."""
     named = [] if state is None else [list(weights.values()) for weights in state.found.values()]
     last_weights = [weights[-1] for weights in named if weights]
-    if state is not None and state.in_order:
-        last_weights.append(state.in_order[-1])
+    if state is not None and not last_weights:
+        last_weights = [values[-1] for values in state.in_order.values() if values]
     outputs = {len(last) for last in last_weights if last.ndim in (1, 2)}
     return outputs.pop() if len(outputs) == 1 else None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,8 @@ StateDict = Mapping[str, Tensor]
 _DEEPEST: Final = 4
 """Depth to which state dicts are looked for: a Lightning module's lies at 1, one of several networks at 2."""
 _MOST_MAPPINGS: Final = 10_000
+_LONGEST: Final = 1_000
+"""Entries of a list in which state dicts are looked for."""
 _LARGEST: Final = 2**36
 """Bytes of the largest file of weights."""
 _DENSEST: Final = 4
@@ -38,6 +40,8 @@ _BY_MAGIC: Final = {
     b"\x1f\x8b": "compressed by gzip",
     b"PAR1": "a Parquet file",
     b"GGUF": "a GGUF file",
+    b"\x93NUMPY": "one array of NumPy (.npy)",
+    b"<": "a web page or another text with tags, not the file of weights",
     b"version https://git-lfs": "a Git LFS pointer: the file itself was not fetched (git lfs pull)",
 }
 
@@ -48,12 +52,12 @@ class Checkpoint:
 
     Attributes:
         found: By the keys under which each lies in the file, joined by `/`; empty if it is the whole file.
-        in_order: Arrays without names, in the order of a state dict, as Flower saves them; None if not so.
+        in_order: Arrays without names, in the order of a state dict, as Flower saves them; by keys, too.
         models: Keys of whole models, whose classes are code; they are not read.
     """
 
     found: Mapping[str, StateDict]
-    in_order: tuple[Tensor, ...] | None = None
+    in_order: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
     models: tuple[str, ...] = ()
 
     @classmethod
@@ -70,6 +74,8 @@ def read_checkpoint(file: Path) -> Checkpoint:
     Raises:
         PlanError: If it holds no state dict, or cannot be read without running its code.
     """
+    if file.is_dir():
+        raise refused(file, _folder(file))
     size = checked_size(file, most=_LARGEST)
     try:
         with file.open("rb") as opened:
@@ -104,31 +110,47 @@ _CONVERT: Final = (
 )
 _SCRIPT: Final = _CONVERT.format(load="torch.jit.load('FILE')")
 _EXPORT: Final = _CONVERT.format(load="torch.export.load('FILE')")
+_DISTRIBUTED: Final = (
+    "from torch.distributed.checkpoint.format_utils import dcp_to_torch_save; "
+    "dcp_to_torch_save('FILE', 'weights.pt')  # where you trust it"
+)
 _WHOLE: Final = _CONVERT.format(load="torch.load('FILE', weights_only=False)")
+
+
+def _folder(folder: Path) -> str:
+    """Return why a folder is no checkpoint, and what is."""
+    if (folder / ".metadata").exists():
+        return f"is a folder of torch.distributed.checkpoint; convert it: {_DISTRIBUTED}"
+    usual = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+    inside = next((name for name in usual if (folder / name).exists()), None)
+    return f"is a folder; name the file in it{f', FILE/{inside}' if inside else ' that holds the weights'}"
 
 
 def _of_torch_save(file: Path, size: int) -> Checkpoint:
     content = _unpickled(file)
     state_dicts: dict[str, StateDict] = {}
+    in_order: dict[str, tuple[Tensor, ...]] = {}
     models: list[str] = []
-    for number, (path, value) in enumerate(_inside(content, "")):
-        if number == _MOST_MAPPINGS:
-            raise refused(file, "holds mappings within mappings without end; save model.state_dict()")
+    mappings = 0
+    for path, value in _inside(content, ""):
         if isinstance(value, Placeholder) and isinstance(value.state, dict) and "_modules" in value.state:
             models.append(path)
         elif isinstance(value, Mapping):
+            mappings += 1
+            if mappings > _MOST_MAPPINGS:
+                raise refused(file, "holds mappings within mappings without end; save model.state_dict()")
             _check_unfolded(file, size, sum(map(_bytes, value.values())))
             if tensors := _tensors(value):
                 state_dicts[path] = tensors
-    if state_dicts or models:
-        checkpoint = Checkpoint(state_dicts, models=tuple(models))
-        if not state_dicts:
-            raise refused(file, whole_model(checkpoint))
+        elif isinstance(value, list | tuple):
+            _check_unfolded(file, size, sum(map(_bytes, value)))
+            if arrays := _in_order(value):
+                in_order[path] = arrays
+    checkpoint = Checkpoint(state_dicts, in_order, models=tuple(models))
+    if state_dicts or in_order:
         return checkpoint
-    if isinstance(content, list | tuple):
-        _check_unfolded(file, size, sum(map(_bytes, content)))
-    if isinstance(content, list | tuple) and (in_order := _in_order(content)):
-        return Checkpoint({}, in_order)
+    if models:
+        raise refused(file, whole_model(checkpoint))
     kind = type(content).__name__
     problem = f"holds a {kind} without a state dict (what it names is not run); save model.state_dict()"
     raise refused(file, problem)
@@ -141,12 +163,24 @@ def whole_model(checkpoint: Checkpoint) -> str:
 
 
 def _inside(value: object, path: str, depth: int = 0) -> Iterator[tuple[str, object]]:
-    """Yield a value and what lies in its mappings, with the keys joined by `/`."""
+    """Yield a value and what lies in its mappings, lists and objects, with the keys joined by `/`.
+
+    Long lists are those of a history of the training.
+    """
     yield path, value
-    if isinstance(value, Mapping) and depth < _DEEPEST:
-        for key, below in value.items():
-            if isinstance(below, Mapping):
-                yield from _inside(below, f"{path}/{key}".removeprefix("/"), depth + 1)
+    if depth == _DEEPEST:
+        return
+    below: Iterable[tuple[object, object]] = ()
+    if isinstance(value, Placeholder) and isinstance(value.state, dict):
+        if "_modules" not in value.state:
+            below = [*value.items(), *value.state.items()]
+    elif isinstance(value, Mapping):
+        below = value.items()
+    elif isinstance(value, list | tuple) and len(value) <= _LONGEST:
+        below = enumerate(value)
+    for key, entry in below:
+        if isinstance(entry, Mapping | list | tuple):
+            yield from _inside(entry, f"{path}/{key}".removeprefix("/"), depth + 1)
 
 
 def _tensors(values: Mapping[Any, Any]) -> StateDict:
@@ -166,10 +200,11 @@ def _as_tensor(value: object) -> Tensor | None:
     return None
 
 
-def _in_order(values: Any) -> tuple[Tensor, ...] | None:
+def _in_order(values: Any) -> tuple[Tensor, ...]:
+    """Return tensors and arrays; none if something else is among them."""
     tensors = [_as_tensor(value) for value in values]
     known = [tensor for tensor in tensors if tensor is not None]
-    return tuple(known) if known and len(known) == len(tensors) else None
+    return tuple(known) if len(known) == len(tensors) else ()
 
 
 def _arrays(file: Path, size: int) -> Checkpoint:
@@ -182,7 +217,7 @@ def _arrays(file: Path, size: int) -> Checkpoint:
         problem = f"is no archive of numpy.savez, or damaged ({type(error).__name__})"
         raise refused(file, problem) from error
     if set(arrays) == {f"arr_{number}" for number in range(len(arrays))}:
-        return Checkpoint({}, _in_order([arrays[f"arr_{number}"] for number in range(len(arrays))]))
+        return Checkpoint({}, {"": _in_order([arrays[f"arr_{number}"] for number in range(len(arrays))])})
     return Checkpoint.of(_tensors(arrays))
 
 

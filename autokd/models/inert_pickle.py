@@ -143,8 +143,7 @@ class _Unpickler(pickle.Unpickler):
         if known is not None:
             return known
         top = module.partition(".")[0]
-        harmless = name in _CONTAINERS or name in _NAMED_ONLY
-        if top in _NEVER_IN_WEIGHTS or (top in _BUILTINS and not harmless):
+        if top in _NEVER_IN_WEIGHTS or (top in _BUILTINS and name in _RUN_CODE):
             raise NamesCode(f"{module}.{name}")
         if top in _BUILTINS and name in _CONTAINERS:
             return _CONTAINERS[name]
@@ -179,6 +178,8 @@ def _allowed() -> dict[str, Any]:
         "torch._utils._rebuild_tensor_v3": rebuild._rebuild_tensor_v3,
         "torch._utils._rebuild_parameter": rebuild._rebuild_parameter,
         "torch._utils._rebuild_parameter_with_state": _parameter_with_state,
+        "torch._utils._rebuild_device_tensor_from_numpy": _of_device,
+        "torch._utils._rebuild_device_tensor_from_cpu_tensor": _of_device,
         "torch._utils._rebuild_sparse_tensor": rebuild._rebuild_sparse_tensor,
         "torch._utils._rebuild_qtensor": rebuild._rebuild_qtensor,
         "torch._tensor._rebuild_from_type_v2": _of_type,
@@ -228,6 +229,11 @@ def _parameter_with_state(data: torch.Tensor, requires_grad: bool, hooks: Any, s
     return torch.nn.Parameter(data, requires_grad)
 
 
+def _of_device(data: Any, kind: torch.dtype, device: object, requires_grad: bool) -> torch.Tensor:
+    """Return a tensor of an accelerator of another kind, such as a TPU, on the CPU."""
+    return torch.as_tensor(data).to(kind)
+
+
 def _of_type(rebuild: Any, kind: Any, args: tuple[Any, ...], state: Any) -> Any:
     """Return a tensor of a subclass as a plain one, without attributes."""
     return rebuild(*args)
@@ -240,6 +246,14 @@ _CONTAINERS: Final[dict[str, Any]] = {
     "bytearray": _bytearray,
     "complex": complex,
     "slice": slice,
+    "range": range,
+    "xrange": range,
 }
-_NAMED_ONLY: Final = frozenset({"getattr", "object", "type", "list", "dict", "tuple", "int", "float", "str"})
-"""Built-in names that are not called here: enums are pickled as `getattr(class, name)`, others are values."""
+_RUN_CODE: Final = frozenset(
+    {
+        *("eval", "exec", "execfile", "compile", "open", "file", "__import__", "reload", "apply"),
+        *("input", "raw_input", "breakpoint", "setattr", "delattr", "globals", "locals", "vars"),
+    }
+)
+"""Built-in functions that no checkpoint names for a good reason. Others are not called either: enums are
+pickled as `getattr(class, name)`, and an error or a function may be a value."""

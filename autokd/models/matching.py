@@ -18,15 +18,18 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from autokd.models.checkpoint import Checkpoint, StateDict, refused, whole_model
+from autokd.models.weight_names import (
+    COUNTER,
+    after,
+    as_it_reads,
+    common_beginnings,
+    in_its_order,
+    with_shared,
+    without_wrappers,
+    written_otherwise,
+)
 from autokd.text.quoting import counted, listed
 
-_INSIDE_NAMES: Final = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "module.")
-"""What wrappers put into the middle of names, too, where only a part of a network was wrapped."""
-_OTHER_NAMES: Final = ((".linear.", ".fc."), (".shortcut.", ".downsample."))
-"""What pytorch-cifar and others call the last layer and the shortcuts of a ResNet, and what torchvision calls
-them."""
-_COUNTER: Final = "num_batches_tracked"
-"""Counters of BatchNorm, which PyTorch's own `load_state_dict` does without."""
 _AVERAGED: Final = ("ema", "swa", "averaged", "avg", "shadow")
 """Parts of the keys of a second model, averaged over the training."""
 
@@ -38,10 +41,12 @@ class Fit:
     Attributes:
         key: Where it lies: the keys in the file joined by `/`, then `:` and the prefix of its names, if any.
         weights: By the network's names.
+        scores: Names of single numbers beside them, which the network does not have.
     """
 
     key: str
     weights: StateDict
+    scores: tuple[str, ...] = ()
 
     @property
     def is_averaged(self) -> bool:
@@ -74,7 +79,7 @@ def choose(network: nn.Module, checkpoint: Checkpoint, file: Path, *, wanted: st
         PlanError: If none fits, or several do; or a weight is not a finite number.
     """
     expected = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
-    fits = list(_fits(checkpoint, expected))
+    fits = list(_fits(checkpoint, expected)) or list(_otherwise(network, checkpoint, expected))
     if not fits:
         raise refused(file, _why_none(checkpoint, expected))
     chosen = _named(fits, wanted, file) if wanted is not None else _only(fits, file)
@@ -85,6 +90,9 @@ def choose(network: nn.Module, checkpoint: Checkpoint, file: Path, *, wanted: st
             f"the weights under {chosen.key!r} are taken; those under {_quoted_keys(others)} fit as well: "
             "weights: <key> takes them"
         )
+    if chosen.scores:
+        names = listed(sorted(map(repr, chosen.scores)), most=4)
+        notes.append(f"the number {names} beside the weights is none of the network's, and left out")
     weights = _plain(chosen.weights, file)
     # Cast as `load_state_dict` does; only a narrower type has lost something, which the owner should know.
     narrow = sorted(
@@ -125,65 +133,49 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 def _fits(checkpoint: Checkpoint, expected: StateDict) -> Iterator[Fit]:
     for key, weights in checkpoint.found.items():
-        for renamed in _written_otherwise(weights, expected):
-            fits = [prefix for prefix in _prefixes(renamed, expected) if _is_whole(renamed, prefix, expected)]
-            for prefix in fits:
-                here = _after(renamed, prefix)
-                yield Fit(_named_key(key, prefix), {name: here[name] for name in expected if name in here})
+        for renamed in written_otherwise(weights, expected):
+            fits = [
+                Fit(
+                    _named_key(key, prefix),
+                    {name: here[name] for name in expected if name in here},
+                    tuple(name for name in here.keys() - expected.keys() if _is_score(name, here[name])),
+                )
+                for prefix in _prefixes(renamed, expected)
+                if _is_whole(here := with_shared(after(renamed, prefix), expected), expected)
+            ]
+            yield from fits
             if fits:
                 break
-    if checkpoint.in_order is not None:
-        shapes = [value.shape for value in expected.values()]
-        if shapes == [value.shape for value in checkpoint.in_order]:
-            yield Fit("its order", dict(zip(expected, checkpoint.in_order, strict=True)))
+
+
+def _otherwise(network: nn.Module, checkpoint: Checkpoint, expected: StateDict) -> Iterator[Fit]:
+    """Yield what fits where no names do: what the network itself reads, and arrays in its order."""
+    for key, weights in checkpoint.found.items():
+        for prefix in common_beginnings(weights):
+            read = as_it_reads(network, after(weights, prefix))
+            if read is not None:
+                yield Fit(_named_key(key, prefix), read)
+                break
+    for key, values in checkpoint.in_order.items():
+        if (named := in_its_order(values, expected)) is not None:
+            yield Fit(key or "its order", named)
 
 
 def _named_key(key: str, prefix: str) -> str:
     return f"{key}:{prefix}" if prefix else key or "the file"
 
 
-def _without_wrappers(weights: StateDict, expected: StateDict) -> Iterator[StateDict]:
-    """Yield the weights by their names, and by their names without the wrappers inside them."""
-    yield weights
-    inside = [word for word in _INSIDE_NAMES if not any(word in f".{name}" for name in expected)]
-    renamed: dict[str, Tensor] = {}
-    for name, value in weights.items():
-        for word in inside:
-            name = name.replace(f".{word}", ".").removeprefix(word)
-        renamed[name] = value
-    if len(renamed) == len(weights) and renamed.keys() != weights.keys():
-        yield renamed
-
-
-def _written_otherwise(weights: StateDict, expected: StateDict) -> Iterator[StateDict]:
-    """Yield the weights `_without_wrappers`, and then by names that other repositories give the same parts.
-
-    Only names are translated: whether all of them and their shapes are the network's is compared as ever.
-    """
-    for renamed in _without_wrappers(weights, expected):
-        yield renamed
-        other = dict(renamed)
-        for theirs, ours in _OTHER_NAMES:
-            if any(ours in f".{name}" for name in expected) and not any(
-                theirs in f".{name}" for name in expected
-            ):
-                other = {f".{name}".replace(theirs, ours).removeprefix("."): other[name] for name in other}
-        if len(other) == len(renamed) and other.keys() != renamed.keys():
-            yield other
-
-
 def _prefixes(weights: StateDict, expected: StateDict) -> Sequence[str]:
     """Return what may stand before the names of the network: nothing, or names that end in a dot."""
     if not expected:
         return []
-    first = next((name for name in expected if not name.endswith(_COUNTER)), next(iter(expected)))
+    first = next((name for name in expected if not name.endswith(COUNTER)), next(iter(expected)))
     ends = [name.removesuffix(first) for name in weights if name.endswith(first)]
     return [prefix for prefix in ends if not prefix or prefix.endswith(".")]
 
 
-def _is_whole(weights: StateDict, prefix: str, expected: StateDict) -> bool:
-    """Return whether the names after a prefix and their shapes are exactly the network's."""
-    here = _after(weights, prefix)
+def _is_whole(here: StateDict, expected: StateDict) -> bool:
+    """Return whether names and shapes are exactly the network's."""
     return (
         not _lacking(here, expected)
         and not _beyond(here, expected)
@@ -191,24 +183,25 @@ def _is_whole(weights: StateDict, prefix: str, expected: StateDict) -> bool:
     )
 
 
-def _after(weights: StateDict, prefix: str) -> StateDict:
-    """Return the weights whose names begin with a prefix, by the rest of their names."""
-    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-
-
 def _lacking(here: StateDict, expected: StateDict) -> list[str]:
-    return [name for name in expected if name not in here and not name.endswith(_COUNTER)]
+    return [name for name in expected if name not in here and not name.endswith(COUNTER)]
 
 
 def _beyond(here: StateDict, expected: StateDict) -> list[str]:
-    """Return the names that are not the network's: no state of a wrapper, nor AveragedModel's count."""
+    """Return the names that are not the network's: no state of a wrapper, and no epoch or score beside it."""
     return [
         name
         for name, value in here.items()
         if name not in expected
         and not name.endswith("_extra_state")
         and not (name == "n_averaged" and value.ndim == 0)
+        and not _is_score(name, value)
     ]
+
+
+def _is_score(name: str, value: Tensor) -> bool:
+    """Return whether it may be an epoch or a score beside the weights, rather than a part of a layer."""
+    return value.ndim == 0 and "." not in name and name != "n_averaged"
 
 
 def _named(fits: Sequence[Fit], wanted: str, file: Path) -> Fit:
@@ -266,25 +259,21 @@ def _why_none(checkpoint: Checkpoint, expected: StateDict) -> str:
     """Return what keeps the state dict that comes closest from being the network's."""
     if checkpoint.models:
         return whole_model(checkpoint)
-    if checkpoint.in_order is not None:
-        return (
-            f"holds {counted(len(checkpoint.in_order), 'array')} in order, and the network has "
-            f"{counted(len(expected), 'weight')} "
-            "of these shapes in another order or number; is it the checkpoint of another architecture?"
-        )
+    if checkpoint.in_order and not checkpoint.found:
+        return _why_not_in_order(next(iter(checkpoint.in_order.values())), expected)
     tried = [
         (key, prefix, renamed)
         for key, weights in checkpoint.found.items()
-        for renamed in _without_wrappers(weights, expected)
+        for renamed in without_wrappers(weights, expected)
         for prefix in dict.fromkeys([*_prefixes(renamed, expected), *_common(renamed), ""])
     ]
 
     def distance(candidate: tuple[str, str, StateDict]) -> int:
         _, prefix, weights = candidate
-        return len(expected.keys() ^ _after(weights, prefix).keys())
+        return len(expected.keys() ^ after(weights, prefix).keys())
 
     key, prefix, weights = min(tried, key=distance)
-    here = _after(weights, prefix)
+    here = after(weights, prefix)
     where = f"under {_named_key(key, prefix)!r} " if key or prefix else ""
     another = "is it the checkpoint of another architecture?"
     missing, beyond = sorted(_lacking(here, expected)), sorted(_beyond(here, expected))
@@ -297,6 +286,21 @@ def _why_none(checkpoint: Checkpoint, expected: StateDict) -> str:
     name = next(name for name, value in expected.items() if name in here and here[name].shape != value.shape)
     shapes = f"{tuple(here[name].shape)}, in the network {tuple(expected[name].shape)}"
     return f"{where}{name} has the shape {shapes}; {another}"
+
+
+def _why_not_in_order(values: Sequence[Tensor], expected: StateDict) -> str:
+    statistics = ("running_mean", "running_var", COUNTER)
+    parameters = {name: value for name, value in expected.items() if not name.endswith(statistics)}
+    if len(parameters) < len(expected) and in_its_order(values, parameters) is not None:
+        return (
+            f"holds {counted(len(values), 'array')} in order, the parameters without BatchNorm's running mean "
+            "and variance, which are of the model, too: save all of model.state_dict().values()"
+        )
+    return (
+        f"holds {counted(len(values), 'array')} in order, and the network has "
+        f"{counted(len(expected), 'weight')} of these "
+        "shapes in another order or number; is it the checkpoint of another architecture?"
+    )
 
 
 def _common(weights: StateDict) -> Iterable[str]:

@@ -11,6 +11,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,17 @@ class Mode(enum.Enum):
 
 class Options(dict[str, Any]):
     """Options of a training script, as Lightning's AttributeDict."""
+
+
+class OfTpu:
+    """A tensor that is pickled as one of an accelerator of another kind."""
+
+    def __init__(self, value: torch.Tensor) -> None:
+        self._value = value
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        rebuild = torch._utils._rebuild_device_tensor_from_numpy
+        return rebuild, (self._value.numpy(), self._value.dtype, "xla:0", False)
 
 
 def network(width: int = 4, seed: int = 0) -> nn.Sequential:
@@ -122,6 +134,27 @@ SAVED: dict[str, Callable[[nn.Module, State], Any]] = {
         "scores": {"a", "b"},
         "dtype": torch.float16,
     },
+    "a score among weights": lambda model, other: model.state_dict() | {"best": torch.tensor(0.3)},
+    "a list of one": lambda model, other: [model.state_dict()],
+    "epoch, weights and optimizer": lambda model, other: (3, model.state_dict(), optimizer(model)),
+    "inside lists": lambda model, other: {"models": [model.state_dict()], "log": [(1, [2, 3])] * 1500},
+    "inside an object of the script": lambda model, other: SimpleNamespace(
+        epoch=3, model=model.state_dict(), log=SimpleNamespace(loss=[0.1])
+    ),
+    "ranges, errors and functions": lambda model, other: {
+        "rows": range(3),
+        "stopped": ValueError("no progress"),
+        "act": print,
+        "model": model.state_dict(),
+    },
+    "of a TPU": lambda model, other: {name: OfTpu(value) for name, value in model.state_dict().items()},
+    "in order, beside a round": lambda model, other: {
+        "round": 3,
+        "parameters": [value.numpy() for value in model.state_dict().values()],
+    },
+    "in order without counters": lambda model, other: [
+        value for name, value in model.state_dict().items() if "num_batches" not in name
+    ],
     "in order": lambda model, other: [value.numpy() for value in model.state_dict().values()],
     "two equal ones": lambda model, other: {"last": model.state_dict(), "best": model.state_dict()},
     "with its optimizer": lambda model, other: {"optimizer": optimizer(model), "weights": model.state_dict()},
@@ -249,6 +282,8 @@ def test_a_whole_model_and_torchscript_are_refused_with_the_lines_that_convert_t
         (bytes([0x1F, 0x8B]), "gzip"),
         (b"PAR1", "Parquet"),
         (b"GGUF", "GGUF"),
+        (bytes([0x93]) + b"NUMPY", r"one array of NumPy"),
+        (b"<!DOCTYPE html>", "a web page"),
         (b"version https://git-lfs.example/spec/v1", "git lfs pull"),
     ],
 )
@@ -315,3 +350,78 @@ def test_any_wrapping_gives_the_same_weights(wrappers: list[str], keys: list[str
     assert chosen.weights.keys() == model.state_dict().keys()
     assert all(torch.equal(chosen.weights[name], value) for name, value in model.state_dict().items())
     assert chosen.notes == ()
+
+
+class Shared(nn.Module):
+    """Two layers that share a weight, and one whose weight is normalised."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.second.weight = self.first.weight
+        self.last = nn.utils.parametrizations.weight_norm(nn.Linear(4, 3))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.last(self.second(self.first(values).relu()))
+        return logits
+
+
+def test_weights_that_are_shared_need_not_be_in_the_file_twice(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, made, file = Shared(), Shared(), tmp_path / "model.safetensors"
+    safetensors.torch.save_model(model, str(file))
+    assert fit(made, read_checkpoint(file), file) == ()
+    values = torch.rand(5, 4)
+    assert torch.equal(made(values), model(values))
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model.net."])
+def test_names_of_earlier_versions_of_a_layer_are_read_by_the_layer(prefix: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, made, file = Shared(), Shared(), tmp_path / "model.pt"
+    now = "parametrizations.weight.original"
+    former = {f"{now}0": "weight_g", f"{now}1": "weight_v"}
+    state = model.state_dict()
+    for new, old in former.items():
+        state[f"last.{old}"] = state.pop(f"last.{new}")
+    torch.save({"state_dict": before(prefix, state)}, file)
+    fit(made, read_checkpoint(file), file)
+    values = torch.rand(5, 4)
+    assert torch.equal(made(values), model(values))
+
+
+def test_parameters_in_order_without_statistics_are_told_from_another_architecture(tmp_path: Path) -> None:
+    file = tmp_path / "weights.npz"
+    np.savez(file, *[value.detach().numpy() for value in network().parameters()])
+    with pytest.raises(PlanError, match="without BatchNorm's running mean"):
+        loaded(file)
+
+
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        (".metadata", r"dcp_to_torch_save\('saved', 'weights.pt'\)"),
+        ("model.safetensors", r"name the file in it, saved/model\.safetensors"),
+        ("notes.txt", "name the file in it that holds the weights"),
+    ],
+)
+def test_a_folder_is_no_checkpoint_and_told_what_to_name(inside: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / inside).touch()
+    with pytest.raises(PlanError, match=words):
+        read_checkpoint(tmp_path / "saved")
+
+
+def test_a_score_beside_the_weights_is_left_out_with_a_word(tmp_path: Path) -> None:
+    file = tmp_path / "model.pt"
+    torch.save(network().state_dict() | {"best": torch.tensor(0.3)}, file)
+    (note,) = loaded(file)[1]
+    assert note == "the number 'best' beside the weights is none of the network's, and left out"
+
+
+def test_of_a_list_of_models_the_recipe_says_which(tmp_path: Path) -> None:
+    file, other = tmp_path / "clients.pt", network(seed=1)
+    torch.save([network().state_dict(), other.state_dict()], file)
+    with pytest.raises(PlanError, match="several state dicts that fit: '0', '1'"):
+        loaded(file)
+    assert same(loaded(file, "1")[0], other)

@@ -172,7 +172,8 @@ def _label(label: Any, labels_needed: bool) -> int | str:
         value = np.asarray(label.detach().cpu() if isinstance(label, torch.Tensor) else label)
         if value.size == 1 and value.dtype.kind in "iufb" and float(value.item()).is_integer():
             return int(np.clip(value.item(), -2, 2**31))
-        raise ValueError(f"the label {str(label)[:60]!r} is no whole number")
+        shown = value.item() if value.size == 1 else label
+        raise ValueError(f"the label {str(shown)[:60]!r} is no whole number")
     except ValueError:
         if labels_needed:
             raise

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from sklearn.datasets import load_iris, load_wine
 from torch import Tensor, nn
 
 import autokd
@@ -23,6 +24,7 @@ from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation
 from autokd.config.study import StudyConfig
 from autokd.core.setting import Pair, Setting, Split, TransferSet
+from autokd.data.tensor_facts import TensorFacts
 from autokd.delivery import DistillationRequest, deliver
 from autokd.delivery.markdown import markdown
 from autokd.distillation.run import Run
@@ -30,9 +32,11 @@ from autokd.errors import InputError, PlanError
 from autokd.federation import storage
 from autokd.federation.external import load_external_or_raise
 from autokd.federation.federation import Federation
+from autokd.federation.findings import Findings
 from autokd.federation.manifest import MANIFEST
 from autokd.federation.networks import network
 from autokd.federation.preparation import prepare
+from autokd.federation.tensor_scales import compare_tensors
 from autokd.models.architectures import Cnn, Mlp, TensorShape
 
 PARTS = {"private0": 40, "private1": 40, "validation": 30, "confirmation": 30, "test": 30}
@@ -359,6 +363,55 @@ def test_a_source_in_another_unit_gets_a_warning(features: dict[str, Any], tmp_p
     (warning,) = [warning for warning in checked.warnings if "another unit" in warning.problem]
     assert warning.field == "federation.splits.test"
     assert warning.problem.startswith("entry 3 of its inputs is from ")
+
+
+UNITS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "raw": lambda raw: raw,
+    "standardised": lambda raw: (raw - raw.mean(axis=0)) / raw.std(axis=0),
+    "scaled": lambda raw: (raw - raw.min(axis=0)) / np.ptp(raw, axis=0),
+}
+
+
+@pytest.mark.parametrize(
+    ("private", "common", "expected"),
+    [
+        ("standardised", "raw", "which are standardised"),
+        ("raw", "standardised", "which are standardised"),
+        ("scaled", "raw", r"which are scaled to \[0, 1\]"),
+        ("raw", "scaled", r"which are scaled to \[0, 1\]"),
+        ("raw", "raw", ""),
+        ("standardised", "standardised", ""),
+        ("scaled", "scaled", ""),
+        ("scaled", "standardised", ""),
+    ],
+)
+def test_sources_in_two_units_are_refused(private: str, common: str, expected: str) -> None:
+    """Of scikit-learn's wine data: 13 features from some hundredths to some hundreds, in five parts."""
+    wine = load_wine().data[np.random.default_rng(0).permutation(178)]
+    facts = {}
+    for number, name in enumerate(PARTS):
+        unit = UNITS[private if name.startswith("private") else common]
+        facts[name] = TensorFacts.of(unit(wine)[35 * number : 35 * number + 35].astype(np.float32))
+    findings = Findings("mine.yaml")
+    compare_tensors(facts, findings)
+    (odd, fine) = ("private0", "test") if private == "raw" else ("test", "private0")
+    assert any(re.search(expected, one.problem) for one in findings.problems) is bool(expected)
+    assert [one.field for one in findings.problems if odd in one.field] == [f"federation.{odd}"] * bool(
+        expected
+    )
+    assert not any(fine in one.field for one in findings.problems)
+    if private == common:
+        assert not findings.warnings
+
+
+def test_a_shift_that_other_cases_may_have_gets_a_warning() -> None:
+    iris = load_iris().data[np.random.default_rng(0).permutation(150)].astype(np.float32)
+    findings = Findings("mine.yaml")
+    raw, standardised = TensorFacts.of(iris[:75]), TensorFacts.of(UNITS["standardised"](iris)[75:])
+    compare_tensors({"a": raw, "b": standardised}, findings)
+    (warning,) = findings.warnings
+    assert not findings.problems
+    assert "in another unit than those of b, which are standardised" in warning.problem
 
 
 def test_standardised_training_data_are_recognised(tmp_path: Path) -> None:
