@@ -293,8 +293,8 @@ def _why_not_in_order(values: Sequence[Tensor], expected: StateDict) -> str:
     parameters = {name: value for name, value in expected.items() if not name.endswith(statistics)}
     if len(parameters) < len(expected) and in_its_order(values, parameters) is not None:
         return (
-            f"holds {counted(len(values), 'array')} in order, the parameters without BatchNorm's running mean "
-            "and variance, which are of the model, too: save all of model.state_dict().values()"
+            f"holds {counted(len(values), 'array')} in order, the parameters without BatchNorm's running "
+            "mean and variance, which are of the model, too: save all of model.state_dict().values()"
         )
     return (
         f"holds {counted(len(values), 'array')} in order, and the network has "
