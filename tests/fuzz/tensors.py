@@ -223,15 +223,15 @@ def _write(case: Case, folder: Path, name: str, numbers: Any, labels: Any) -> di
     source = {"values": "tensor", **named}
     if case.source in _OF_TABLES:
         columns = {case.inputs: _column(case, numbers)}
-        told: Any = case.inputs
+        wanted: Any = case.inputs
         if case.source == "columns":
             flat = numbers.reshape(len(numbers), max(1, _size(case))).T
             columns = {f"c{number}": pa.array(column.tolist()) for number, column in enumerate(flat)}
-            told = list(columns)
+            wanted = list(columns)
             # The order in the file is another one than that of the recipe.
             columns = dict(reversed(columns.items()))
         pq.write_table(pa.table({"label": pa.array(labels.tolist()), **columns}), folder / f"{name}.parquet")
-        return {"kind": "parquet", "path": f"{name}.parquet", "inputs": told, **source}
+        return {"kind": "parquet", "path": f"{name}.parquet", "inputs": wanted, **source}
     of_code = not case.source.startswith("npz")
     save = np.savez_compressed if case.source == "npz packed" else np.savez
     array = "inputs" if of_code else case.inputs
@@ -338,12 +338,12 @@ def _read(case: Case) -> None:
             sources[name] = _write(clean, folder, name, drawn, _labels(clean, 12))
         file = folder / "mine.yaml"
         file.write_text(yaml.safe_dump(_recipe(case, sources), sort_keys=False, allow_unicode=True))
-        found = inspect(str(file))
-    if found.problems:
-        assert not _is_good(case, numbers), (case, found.problems[0])
-        raise found.problems[0]
-    assert found.members[0].private == len(labels)
-    measured, (right, close) = found.members[0].accuracy, _plain(case, numbers, labels)
+        checked = inspect(str(file))
+    if checked.problems:
+        assert not _is_good(case, numbers), (case, checked.problems[0])
+        raise checked.problems[0]
+    assert checked.members[0].private == len(labels)
+    measured, (right, close) = checked.members[0].accuracy, _plain(case, numbers, labels)
     assert measured is not None
     assert abs(round(measured * len(labels)) - right) <= close, (measured, right, close)
 

@@ -395,11 +395,11 @@ def test_sources_in_two_units_are_refused(private: str, common: str, expected: s
     findings = Findings("mine.yaml")
     compare_tensors(facts, findings)
     (odd, fine) = ("private0", "test") if private == "raw" else ("test", "private0")
-    assert any(re.search(expected, one.problem) for one in findings.problems) is bool(expected)
-    assert [one.field for one in findings.problems if odd in one.field] == [f"federation.{odd}"] * bool(
-        expected
-    )
-    assert not any(fine in one.field for one in findings.problems)
+    assert any(re.search(expected, problem.problem) for problem in findings.problems) is bool(expected)
+    assert [problem.field for problem in findings.problems if odd in problem.field] == [
+        f"federation.{odd}"
+    ] * bool(expected)
+    assert not any(fine in problem.field for problem in findings.problems)
     if private == common:
         assert not findings.warnings
 
