@@ -59,6 +59,8 @@ OPTIONS: Final[Mapping[str, Mapping[str, bool]]] = {
 """By command its options, and whether each takes a value. None of them names a file or starts a run."""
 _AT_ONCE: Final = 2
 """Commands at once; each is a process of its own, and more have to wait."""
+_WAITING: Final = 20
+"""Commands that may wait for those; one more is refused."""
 _SECONDS: Final = 120.0
 _LARGEST: Final = 32 * 2**20
 """Most bytes of output; `recommend --all --json` of 9,900 pairs has some 20 million."""
@@ -126,18 +128,26 @@ class Commands:
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
-        self._settings, self._room = settings, asyncio.Semaphore(_AT_ONCE)
+        self._settings, self._room, self._asked = settings, asyncio.Semaphore(_AT_ONCE), 0
 
     async def run(self, request: CommandRequest, study: KnownStudy) -> CommandOutput:
         """Run a command to its end, and return what it has written.
 
         Raises:
             PlanError: See `arguments`.
-            Problem: If it takes too long.
+            Problem: If it takes too long, or too many are waiting.
         """
         words = arguments(request)
-        async with self._room:
-            return await self._run(words, _environment(self._settings, request, study))
+        if self._asked >= _AT_ONCE + _WAITING:
+            later = {"Retry-After": "5"}
+            problem = "too many commands are waiting"
+            raise Problem(503, "busy", problem, way_out="try again in 5 s", headers=later)
+        self._asked += 1
+        try:
+            async with self._room:
+                return await self._run(words, _environment(self._settings, request, study))
+        finally:
+            self._asked -= 1
 
     async def _run(self, words: Sequence[str], environment: Mapping[str, str]) -> CommandOutput:
         pipe = asyncio.subprocess.PIPE

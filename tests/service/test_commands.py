@@ -90,11 +90,32 @@ def test_a_command_has_the_environment_of_its_study_only(
     assert (colored["FORCE_COLOR"], "NO_COLOR" in colored, colored["AUTOKD_SPACE"]) == ("1", False, "private")
 
 
-def test_a_command_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = tmp_path / "python"
-    slow.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
+def endless(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands take a minute, and write the number of their process."""
+    slow = folder / "python"
+    slow.write_text(f"#!/bin/sh\necho $$ > {folder}/pid\nexec sleep 60\n")
     slow.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(slow))
+
+
+def test_more_commands_than_may_wait_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    endless(tmp_path, monkeypatch)
+    monkeypatch.setattr(commands, "_WAITING", 1)
+    monkeypatch.setattr(commands, "_SECONDS", 0.3)
+
+    async def ask() -> list[object]:
+        some = Commands(settings(tmp_path))
+        study = KnownStudy("small", "shipped", "small")
+        asked = (some.run(request("status"), study) for _ in range(5))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    said = [str(error) for error in asyncio.run(ask())]
+    assert ["took more than" in words for words in said] == [True, True, True, False, False]
+    assert said[3:] == ["too many commands are waiting"] * 2
+
+
+def test_a_command_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    endless(tmp_path, monkeypatch)
     monkeypatch.setattr(commands, "_SECONDS", 0.3)
     study = KnownStudy("small", "shipped", "small")
     with pytest.raises(Problem, match="took more than"):
