@@ -23,8 +23,8 @@ _studies = count()
 
 def post(store: Store, same: str | None = None, **more: Any) -> Job:
     """A new job of a study of its own."""
-    given = {"what": "tune", "study": f"study-{next(_studies)}", "recipe": "r", "who": "ci", **more}
-    job, new = Jobs(store).add(same=same, request={"pairs": ["4,9"]}, **given)
+    fields = {"what": "tune", "study": f"study-{next(_studies)}", "recipe": "r", "who": "ci", **more}
+    job, new = Jobs(store).add(same=same, request={"pairs": ["4,9"]}, **fields)
     assert new
     return job
 
@@ -100,13 +100,13 @@ def test_jobs_are_listed_newest_first_by_state_and_study(store: Store) -> None:
 def test_the_same_key_is_the_same_job_for_a_day(store: Store) -> None:
     jobs, key = Jobs(store), f"key-{next(_studies)}"
     first = post(store, key, study="s")
-    given: Any = {"what": "tune", "study": "s", "recipe": "r", "who": "ci", "same": key}
-    again, new = jobs.add(request={"pairs": ["4,9"]}, **given)
+    fields: Any = {"what": "tune", "study": "s", "recipe": "r", "who": "ci", "same": key}
+    again, new = jobs.add(request={"pairs": ["4,9"]}, **fields)
     assert (again.id, new) == (first.id, False)
     with pytest.raises(OtherRequest, match=f"job {first.id} was posted under it"):
-        jobs.add(request={"pairs": ["9,4"]}, **given)
+        jobs.add(request={"pairs": ["9,4"]}, **fields)
     change(store, first.id, created=first.created - SAME_SECONDS - 1)
-    second, new = jobs.add(request={"pairs": ["9,4"]}, **given)
+    second, new = jobs.add(request={"pairs": ["9,4"]}, **fields)
     assert (second.id > first.id, new) == (True, True)
 
 
@@ -114,8 +114,8 @@ def test_of_posts_at_once_under_one_key_there_is_one_job(store: Store) -> None:
     key, ids = f"key-{next(_studies)}", []
 
     def add() -> None:
-        given: Any = {"what": "tune", "study": "s", "recipe": "r", "who": "ci", "same": key}
-        ids.append(Jobs(store).add(request={}, **given)[0].id)
+        fields: Any = {"what": "tune", "study": "s", "recipe": "r", "who": "ci", "same": key}
+        ids.append(Jobs(store).add(request={}, **fields)[0].id)
 
     threads = [threading.Thread(target=add) for _ in range(6)]
     for thread in threads:
@@ -204,9 +204,9 @@ def test_runs_that_end_and_a_job_that_is_given_back_begin_to_count_anew(store: S
     driver.progress({"done": 1}, fruitful=True)
     assert jobs.job(job.id).attempts == 0
     driver.give_back("the server ends")
-    given = jobs.job(job.id)
-    assert (given.state, given.reason, given.claim) == (JobState.QUEUED, "the server ends", None)
-    JobQueue(store).explain(given, "nobody knows the recipe")
+    waiting = jobs.job(job.id)
+    assert (waiting.state, waiting.reason, waiting.claim) == (JobState.QUEUED, "the server ends", None)
+    JobQueue(store).explain(waiting, "nobody knows the recipe")
     assert jobs.job(job.id).reason == "nobody knows the recipe"
 
 
