@@ -48,7 +48,7 @@ def main() -> None:
     table = load("digits")
     with tempfile.TemporaryDirectory() as home:
         workspace = Workspace.open("digits", home=Path(home), space="poster_sweep", trials=options.trials)
-        pairs = [Pair(*two) for two in permutations(range(workspace.config.federation.participants), 2)]
+        pairs = [Pair(*two) for two in permutations(range(workspace.config.federation.size), 2)]
         began = perf_counter()
         tune_all(workspace, pairs, position=Position.STUDENT, compute=RECORDED)
         seconds = perf_counter() - began

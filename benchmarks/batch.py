@@ -44,6 +44,7 @@ from autokd.workflows.callbacks import Callbacks
 from autokd.workflows.prepare import prepare
 from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
+from benchmarks.pairs import pair_of
 
 FROZEN = Path(__file__).parent / "frozen" / "digits.yaml"
 
@@ -67,7 +68,7 @@ class Watch(Callbacks):
     forecast: tuple[float, float] | None = None
 
     def on_search(self, progress: Progress) -> None:
-        if not self.first and not any(study.epochs for study in progress.studies):
+        if not self.first and not any(study.spent.epochs for study in progress.studies):
             return
         self.last = perf_counter()
         self.first = self.first or self.last
@@ -188,7 +189,7 @@ def main() -> None:
     compute, watch = Compute(), Watch()
     with tempfile.TemporaryDirectory() as home:
         workspace = Workspace.open(options.study, home=Path(home), trials=options.trials)
-        everybody = range(workspace.config.federation.participants)
+        everybody = range(workspace.config.federation.size)
         pairs = (
             [Pair(*two) for two in permutations(everybody, 2)]
             if options.all
@@ -203,7 +204,7 @@ def main() -> None:
             done = perf_counter()
             second = tune_all(workspace, pairs, compute=compute)
             asked_again = perf_counter() - done
-        replies = list(answered(workspace, federation, batch.answers))
+        replies = list(answered(workspace, federation, map(pair_of, batch.answers)))
     assert second.ran == 0
     config, slots = workspace.config, os.cpu_count() or 1
     job = RunContext(config.distillation, config.rungs, compute)

@@ -103,7 +103,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--batch", nargs=2, type=int, metavar=("PARTICIPANTS", "RUNS"), help="only this one")
     options = parser.parse_args(arguments)
     if options.batch:
-        print(batch(*options.batch, options.storage))
+        participants, runs = options.batch
+        print(batch(participants, runs, options.storage))
         return
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(" studies     runs  CPU a run, ms wall a run, ms  memory, MiB", flush=True)

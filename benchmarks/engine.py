@@ -97,7 +97,7 @@ def bare(what: Case) -> tuple[float, nn.Module]:
     temperature, alpha = SETTING.temperature, SETTING.alpha or 0.0
     teacher = torch.from_numpy(federation.logits[pair.teacher, where])
     targets = F.log_softmax(teacher / temperature, dim=1)
-    student = network(federation, pair.student).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    student = network(federation, pair.student).train().to(memory_format=torch.channels_last)
     order = torch.Generator().manual_seed(derive_seed(federation.name, str(pair), 0))
     optimizer = torch.optim.SGD(
         student.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, fused=True
@@ -115,7 +115,7 @@ def bare(what: Case) -> tuple[float, nn.Module]:
             hard = F.cross_entropy(logits, labels.index_select(0, chosen))
             loss = alpha * temperature**2 * soft + (1 - alpha) * hard
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     return recipe.epochs * len(where) / (process_time() - began), student
 

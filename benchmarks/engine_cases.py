@@ -75,6 +75,7 @@ def case(name: str, home: Path) -> Case:
         federation = prepare(config.federation, home=home, compute=Compute())
         return Case(federation=federation, pair=Pair(4, 9), recipe=config.distillation, rungs=config.rungs)
     what = RANDOM[name]
+    assert isinstance(config.federation, FederationConfig)
     recipe = config.distillation.model_copy(update={"batch_size": what.batch_size, "epochs": what.epochs})
     return Case(
         federation=random_federation(what, config.federation),

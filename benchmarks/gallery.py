@@ -52,7 +52,7 @@ def terminal(*arguments: str) -> str:
 @contextmanager
 def dashboard() -> Iterator[str]:
     """The address of Optuna Dashboard while it runs."""
-    command = [AUTOKD, "dashboard", "--port", "0"]
+    command = [str(AUTOKD), "dashboard", "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert server.stderr is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from autokd.compute.device import Compute
+from autokd.config.federation import FederationConfig
 from autokd.config.yaml_files import read_study_config
 from autokd.core.setting import Pair, Split
 from autokd.core.tensor_format import Precision
@@ -88,6 +89,7 @@ def quick(device: str) -> Plan:
 def case(plan: Plan, name: str) -> Case:
     """Return one of the plan's networks, to train."""
     what, config = plan.networks[name], read_study_config(RECIPE)
+    assert isinstance(config.federation, FederationConfig)
     federation = random_federation(what, config.federation)
     judged = federation.splits[Split.VALIDATION][: plan.judged]
     federation = replace(federation, splits={Split.VALIDATION: judged})

@@ -29,7 +29,9 @@ _WARM_UP: Final = 3
 
 def new_stream(device: str) -> torch.cuda.Stream | None:
     """Return a new CUDA stream; None on a CPU."""
-    return torch.cuda.Stream(device) if torch.device(device).type == "cuda" else None
+    if torch.device(device).type != "cuda":
+        return None
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def on(stream: torch.cuda.Stream | None) -> AbstractContextManager[object]:
@@ -70,7 +72,7 @@ class BareLoop:
             teacher = torch.from_numpy(federation.logits[pair.teacher, where]).to(self._device)
             self._targets = F.log_softmax(teacher / self._temperature, dim=1)
             self.student = network(federation, pair.student).train().to(self._device)
-            self.student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.student.to(memory_format=torch.channels_last)
             self._before = {name: value.clone() for name, value in self.student.state_dict().items()}
             self._chosen = torch.arange(min(self._batch_size, self.size), device=self._device)
         self._optimizer = torch.optim.SGD(

@@ -128,10 +128,13 @@ def _speed_of_run(what: Case, compute: Compute) -> float:
 def _speed_of_loop(what: Case, compute: Compute) -> float:
     """Return examples/s of a bare loop that may choose kernels by trying them."""
     loop = BareLoop(what, compute)
+
+    def train() -> None:
+        for _ in range(what.recipe.epochs):
+            loop.epoch()
+
     with cudnn.flags(benchmark=True):
-        return _timed(compute.device, lambda: [loop.epoch() for _ in range(what.recipe.epochs)]) * (
-            what.recipe.epochs * loop.size
-        )
+        return _timed(compute.device, train) * (what.recipe.epochs * loop.size)
 
 
 _SIDES: Final[tuple[Callable[[Case, Compute], float], ...]] = (_speed_of_run, _speed_of_loop)
@@ -143,7 +146,9 @@ def processes(plan: Plan) -> Iterator[Row]:
     # Held here, since a semaphore that nobody holds is gone before a worker opens it.
     everyone, spans = context.Barrier(most), context.Queue()
     together = {count: context.Barrier(count) for count in plan.at_once}
-    workers = multiprocessing.spawn(_process, (plan, everyone, together, spans), nprocs=most, join=False)
+    workers = multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
+        _process, (plan, everyone, together, spans), nprocs=most, join=False
+    )
     spans_by_case: dict[tuple[str, int], list[list[Span]]] = {
         (name, count): [] for name in plan.networks for count in plan.at_once
     }

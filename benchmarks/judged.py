@@ -57,6 +57,7 @@ from autokd.workflows.recommend import recommend
 from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
 from benchmarks.alone import Order, SharedOrder, trained_alike, trained_alone
+from benchmarks.pairs import pair_of
 
 HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "results" / "judged.json"
@@ -149,7 +150,7 @@ def untrained(federation: Federation, pair: Pair, split: Split) -> Mapping[str, 
 def row(workspace: Workspace, federation: Federation, recommendation: Recommendation) -> Row:
     """Hold one pair's answer against its rivals."""
     judgement, config = recommendation.judgement, workspace.config
-    pair, setting = recommendation.pair, recommendation.setting
+    pair, setting = pair_of(recommendation.pair), recommendation.setting
     gains: dict[Split, dict[str, float]] = {}
     for split in (Split.CONFIRMATION, Split.TEST):
         own = federation.correct(pair.student, split).mean()

@@ -41,6 +41,7 @@ from autokd.recommendation.recommendation import Recommendation
 from autokd.workflows.recommend import recommend
 from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
+from benchmarks.pairs import pair_of
 
 OUTPUT: Final = Path(__file__).parent / "results" / "null.json"
 SPACE: Final = {
@@ -73,7 +74,7 @@ def without_the_rule(federation: Federation, config: StudyConfig, recommendation
     for count in basis.looks:
         for setting, runs in seen.items():
             runs += [
-                students(federation, config, recommendation.pair, setting, seed)
+                students(federation, config, pair_of(recommendation.pair), setting, seed)
                 for seed in seeds[len(runs) : count]
             ]
         evidence = Evidence(
@@ -138,7 +139,7 @@ def main() -> None:
             "digits", home=options.home or scratch, space=str(space), trials=options.trials
         )
         config = workspace.config
-        pairs = some_pairs(config.federation.participants, options.pairs)
+        pairs = some_pairs(config.federation.size, options.pairs)
         if tune_all(workspace, pairs, position=Position.STUDENT).interrupted:
             raise SystemExit(130)
         recommendations = [recommend(workspace, pair) for pair in pairs]

@@ -81,7 +81,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.html"
         path.write_text(text, encoding="utf-8")
-        pair = next(iter(material.found))
+        pair = next(iter(material.recommendations))
         loads, clicks, wrong = asyncio.run(opened(path, pair))
     trials = sum(len(data.records.trials) for data in material.pairs)
     print(

@@ -37,6 +37,7 @@ from autokd.workflows.recommend import recommend
 from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
 from benchmarks.null import asked_for
+from benchmarks.pairs import pair_of
 
 FROZEN: Final = Path(__file__).parent / "frozen" / "digits.yaml"
 RESULTS: Final = Path(__file__).parent / "results" / "rivals.json"
@@ -53,6 +54,11 @@ class Row(NamedTuple):
 
     found: Recommendation
     explained: Explanation
+
+    @property
+    def pair(self) -> Pair:
+        """The pair of both."""
+        return pair_of(self.found.pair)
 
     @property
     def recommended(self) -> float:
@@ -90,10 +96,10 @@ def rivals(rows: Sequence[Row]) -> Mapping[str, str]:
 
 def means(rows: Sequence[Row]) -> Mapping[str, tuple[Interval, Interval]]:
     """By rival: its gain, and the recommended answer minus it; "recommended" has the first alone."""
-    ours = {row.found.pair: row.recommended for row in rows}
+    ours = {row.pair: row.recommended for row in rows}
     intervals = {"recommended": (dyadic_interval(ours), dyadic_interval(dict.fromkeys(ours, 0.0)))}
     for rival in rivals(rows):
-        theirs = {row.found.pair: row.gain(rival) for row in rows}
+        theirs = {row.pair: row.gain(rival) for row in rows}
         differences = {pair: ours[pair] - theirs[pair] for pair in ours}
         intervals[rival] = dyadic_interval(theirs), dyadic_interval(differences)
     return intervals
@@ -101,7 +107,7 @@ def means(rows: Sequence[Row]) -> Mapping[str, tuple[Interval, Interval]]:
 
 def steps(rows: Sequence[Row]) -> Mapping[str, tuple[Interval, int]]:
     """What each step is worth on test, 0 for a pair without it; and how many have it, at least one."""
-    parts = {row.found.pair: row.explained.attribution for row in rows}
+    parts = {row.pair: row.explained.attribution for row in rows}
     intervals: dict[str, tuple[Interval, int]] = {}
     for step in Step:
         worth = {
@@ -153,7 +159,7 @@ def main() -> None:
     print(f"\n{runs} runs of rivals, {seconds:.0f} s")
     content = {
         "study": options.study,
-        "pairs": {str(row.found.pair): row.explained.to_json() for row in rows},
+        "pairs": {str(row.pair): row.explained.to_json() for row in rows},
         "means": {
             name: {"gain": gain.to_json(), "recommended_minus_it": difference.to_json()}
             for name, (gain, difference) in means(rows).items()

@@ -32,6 +32,7 @@ from autokd.workflows.recommend import recommend
 from autokd.workflows.tune import tune_all
 from autokd.workspace import Workspace
 from benchmarks.null import some_pairs
+from benchmarks.pairs import pair_of
 from benchmarks.simulation.table import SPLITS, Table, load
 
 OUTPUT: Final = Path(__file__).parent / "results" / "swept.json"
@@ -70,7 +71,7 @@ def row(table: Table, recommendation: Recommendation) -> Row | None:
     split = Split.CONFIRMATION
     spread = variance_components(winner.correct[split], default.correct[split])
     gain_spread = variance_components(winner.correct[split], judgement.evidence.own[split])
-    effect, gain = true_effects(table, recommendation.pair, winner.setting, judgement.evidence)
+    effect, gain = true_effects(table, pair_of(recommendation.pair), winner.setting, judgement.evidence)
     return Row(
         pair=str(recommendation.pair),
         verdict=recommendation.verdict.value,
@@ -149,7 +150,7 @@ def main() -> None:
     with ExitStack() as stack:
         home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         workspace = Workspace.open("digits", home=home, space="poster_sweep", trials=options.trials)
-        pairs = some_pairs(workspace.config.federation.participants, options.pairs)
+        pairs = some_pairs(workspace.config.federation.size, options.pairs)
         if tune_all(workspace, pairs, position=Position.STUDENT).interrupted:
             raise SystemExit(130)
         recommendations = [recommend(workspace, pair) for pair in pairs]

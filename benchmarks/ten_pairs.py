@@ -45,6 +45,7 @@ from autokd.statistics.paired import NOTHING, POINTS, Interval, paired_interval
 from autokd.workflows.prepare import prepare
 from autokd.workflows.tune import tune as tune_pair
 from autokd.workspace import Workspace
+from benchmarks.pairs import pair_of
 
 PAIRS = ("4,9", "9,4", "1,4", "4,1", "2,7", "7,2", "8,3", "3,8", "0,5", "6,1")
 PACKAGES = ("torch", "ray", "optuna", "numpy", "scikit-learn", "sqlalchemy")
@@ -119,7 +120,7 @@ def row(recommendation: Recommendation, federation: Federation, recipe: Distilla
         alone = Setting(1.0, 0.0, evidence.winner.setting.transfer_set)
         arms["no teacher"] = np.stack(
             [
-                untaught_student(federation, recommendation.pair, alone, seed, recipe)
+                untaught_student(federation, pair_of(recommendation.pair), alone, seed, recipe)
                 for seed in evidence.seeds
             ]
         )
@@ -239,10 +240,10 @@ def positions(rows: Sequence[Row]) -> Iterator[str]:
     yield "| pair | advice to the student | as student | as teacher | by adoption |"
     yield "|---|---|---:|---:|---:|"
     for row in rows:
-        position = row.found.position
+        pair, position = row.found.of_pair
         gains = (position.test.as_student, position.test.as_teacher, position.test.by_adoption)
         cells = (f"{gain.mean:+.1f}" if gain else "not searched" for gain in gains)
-        yield f"| {row.found.pair} | {position.advice} | {' | '.join(cells)} |"
+        yield f"| {pair} | {position.advice} | {' | '.join(cells)} |"
 
 
 def _short(interval: Interval) -> str:
@@ -291,7 +292,7 @@ def tune(workspace: Workspace, pairs: Sequence[Pair]) -> tuple[list[Recommendati
         meetings.append({"searched": searched, "runs": outcome.ran, "seconds": seconds})
         print(f"{', '.join(searched)}: {outcome.ran} runs, {seconds} s", file=sys.stderr)
         recommendations.update(
-            {recommendation.pair: recommendation for recommendation in outcome.recommendations}
+            {pair_of(recommendation.pair): recommendation for recommendation in outcome.recommendations}
         )
     return [recommendations[pair] for pair in pairs], meetings
 

@@ -26,6 +26,7 @@ from scipy.optimize import minimize
 from scipy.stats import norm
 
 from autokd.config.confirmation import ConfirmationConfig
+from autokd.config.objective import Objective
 from autokd.config.space import read_space
 from autokd.config.yaml_files import read_study_config
 from autokd.core.pair_records import PairRecords
@@ -149,6 +150,12 @@ class AnySetting:
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Nothing."""
+
+    def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> None:
+        """Return None: it believes nothing."""
+
+    def expected(self, study: str, trials: Sequence[TrialRecord], settings: Sequence[Setting]) -> None:
+        """Return None: it believes nothing."""
 
 
 def nothing_to_find(number: int, noise: Noise) -> Verdict:

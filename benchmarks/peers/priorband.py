@@ -44,9 +44,7 @@ class Numbered:
 
     def __init__(self, problem: Problem) -> None:
         self._columns = {setting: column for column, setting in enumerate(problem.settings)}
-        self._values = [
-            sorted({setting[field] for setting in problem.settings} - {None}, key=str) for field in range(3)
-        ]
+        self._values = problem.values
         self._problem = problem
 
     def space(self, prior: int, *, fidelities: bool) -> Any:

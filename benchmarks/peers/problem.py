@@ -40,6 +40,14 @@ class Problem:
     accuracy: NDArray[np.float64]
 
     @property
+    def values(self) -> tuple[list[Any], list[Any], list[Any]]:
+        """Temperatures, values of α and transfer sets of the grid, each once, sorted as text."""
+        temperatures, alphas, sets = (
+            sorted({setting[field] for setting in self.settings} - {None}, key=str) for field in range(3)
+        )
+        return temperatures, alphas, sets
+
+    @property
     def epochs(self) -> int:
         """Of a run to its end."""
         return self.rungs[-1]

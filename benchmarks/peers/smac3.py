@@ -110,9 +110,7 @@ PEERS: Final[Mapping[str, Makes]] = {
 
 
 def _space(problem: Problem, seed: int) -> ConfigurationSpace:
-    temperatures, alphas, sets = (
-        sorted({setting[field] for setting in problem.settings} - {None}, key=str) for field in range(3)
-    )
+    temperatures, alphas, sets = problem.values
     default = problem.settings[problem.default]
     space = ConfigurationSpace(seed=seed)
     temperature = OrdinalHyperparameter(

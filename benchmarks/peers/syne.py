@@ -48,9 +48,7 @@ class Flat:
     """The grid as a space of Syne Tune's, and the way back from its configurations to columns."""
 
     def __init__(self, problem: Problem) -> None:
-        temperatures, alphas, sets = (
-            sorted({setting[field] for setting in problem.settings} - {None}, key=str) for field in range(3)
-        )
+        temperatures, alphas, sets = problem.values
         self.space = {
             "temperature": logordinal(sorted(temperatures)),
             "alpha": ordinal(sorted(alphas)),
@@ -162,7 +160,8 @@ def asha(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
 
     The tables have no epoch 9, so the last rung never speaks; it could have saved one epoch of a run.
     """
-    flat, _ = Flat(problem), _seeded(seed)
+    flat = Flat(problem)
+    _seeded(seed)
     scheduler = ASHA(
         flat.space,
         ERROR,
@@ -176,14 +175,16 @@ def asha(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
 
 def cqr(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
     """Conformal quantile regression, with its defaults."""
-    flat, _ = Flat(problem), _seeded(seed)
+    flat = Flat(problem)
+    _seeded(seed)
     scheduler = CQR(flat.space, ERROR, random_seed=seed, points_to_evaluate=flat.names(problem.default))
     return Scheduled(flat, scheduler, problem, is_told=True, stops=False)
 
 
 def bounding_box(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
     """Random search in the box of the best setting of every other pair, as in its documentation."""
-    flat, _ = Flat(problem), _seeded(seed)
+    flat = Flat(problem)
+    _seeded(seed)
     evaluations = flat.evaluations(known)
     if not evaluations:
         return _random(flat, problem, seed)
@@ -200,7 +201,8 @@ def bounding_box(problem: Problem, seed: int, known: Known, budget: int) -> Peer
 
 def quantile(problem: Problem, seed: int, known: Known, budget: int) -> Peer:
     """Thompson sampling from a surrogate of quantiles that was fitted on the other pairs."""
-    flat, _ = Flat(problem), _seeded(seed)
+    flat = Flat(problem)
+    _seeded(seed)
     evaluations = flat.evaluations(known)
     if not evaluations:
         return _random(flat, problem, seed)

@@ -243,6 +243,10 @@ def _stop(
     return None
 
 
+def _best_on_validation(table: BudgetTable, pair: int) -> int:
+    return max(range(len(table.settings)), key=lambda place: table.end(pair, place, 0))
+
+
 def main() -> None:
     """Replay, print, and keep the numbers."""
     parser = argparse.ArgumentParser(
@@ -257,7 +261,7 @@ def main() -> None:
     for name in options.tables:
         table = load(name)
         everybody, places = range(len(table.pairs)), range(len(table.settings))
-        best = [max(places, key=lambda place, pair=pair: table.end(pair, place, 0)) for pair in everybody]
+        best = [_best_on_validation(table, pair) for pair in everybody]
         ceiling = np.mean([table.end(pair, place, 2) for pair, place in enumerate(best)])
         means = [np.mean([table.end(pair, place, 0) for pair in everybody]) for place in places]
         shared = int(np.argmax(means))

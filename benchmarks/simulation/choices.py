@@ -96,7 +96,8 @@ def _chosen(
     pairs = by_chance(table, seed)
     subjects = [Task(table.name, pair, table.features[pair]) for pair in pairs]
     variance = covariance(KernelParameters(), subjects, encode([DEFAULT] * len(pairs)))
-    left, order = list(range(len(pairs))), []
+    left = list(range(len(pairs)))
+    order: list[Pair] = []
     while left:
         place = left[int(worth(left, variance).argmax())] if order else left[0]
         known = variance[:, place]

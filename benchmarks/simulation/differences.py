@@ -58,7 +58,8 @@ def _apart(ours: Sequence[Any], theirs: Sequence[Any]) -> NDArray[np.float64]:
     mine, other = (
         np.array([[at(points, cost) for cost in COSTS] for points in side[:seeds]]) for side in (ours, theirs)
     )
-    return mine - other
+    apart: NDArray[np.float64] = mine - other
+    return apart
 
 
 def _summed(apart: NDArray[np.float64]) -> Difference:

@@ -27,6 +27,7 @@ from autokd.config.space import Space
 from autokd.core.records import Correctness, ParticipantFacts, RunRecord, RunState, Stage
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, Pair, Setting, Split, derive_seed
+from benchmarks.pairs import pair_of
 from benchmarks.simulation.table import SPLITS, Table
 from tests.statistics.simulated import DIGITS, Noise
 
@@ -138,12 +139,13 @@ class Examples:
         )
 
     def _right(self, spec: RunSpec, split: Split) -> Correctness:
-        dice = self._dice(str(spec.pair), str(spec.setting), spec.seed)
-        shift = dice.normal(0, self.noise[spec.pair].shift)
-        flutter = self._dice(str(spec.pair), str(spec.setting), spec.seed, split).normal(
-            0, self.noise[spec.pair].flutter, self._sizes[split]
+        pair = pair_of(spec.pair)
+        dice = self._dice(str(pair), str(spec.setting), spec.seed)
+        shift = dice.normal(0, self.noise[pair].shift)
+        flutter = self._dice(str(pair), str(spec.setting), spec.seed, split).normal(
+            0, self.noise[pair].flutter, self._sizes[split]
         )
-        right: Correctness = self._level(spec.pair, spec.setting, split) + shift + flutter > 0
+        right: Correctness = self._level(pair, spec.setting, split) + shift + flutter > 0
         return right
 
     def _level(self, pair: Pair, setting: Setting, split: Split) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from typing import Any, Final, final
 
 import optuna
 
+from autokd.config.objective import Objective
 from autokd.config.search import StoppingConfig
 from autokd.config.space import ALPHA, TEMPERATURE, TRANSFER_SET
 from autokd.core.records import TrialOrigin, TrialRecord, TrialState
@@ -62,6 +63,12 @@ class Random:
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Nothing."""
 
+    def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> None:
+        """Return None: it believes nothing."""
+
+    def expected(self, study: str, trials: Sequence[TrialRecord], settings: Sequence[Setting]) -> None:
+        """Return None: it believes nothing."""
+
 
 @final
 class OptunaGp:
@@ -108,6 +115,12 @@ class OptunaGp:
 
     def learn(self, study: str, trial: TrialRecord) -> None:
         """Nothing."""
+
+    def prospects(self, study: str, trials: Sequence[TrialRecord], aims: Objective) -> None:
+        """Return None: it believes nothing."""
+
+    def expected(self, study: str, trials: Sequence[TrialRecord], settings: Sequence[Setting]) -> None:
+        """Return None: it believes nothing."""
 
 
 def _params(setting: Setting) -> dict[str, Any]:

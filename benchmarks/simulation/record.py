@@ -53,7 +53,7 @@ _SPACE: Final[Mapping[str, Range | tuple[Any, ...]]] = {
     "epochs": (1, 2, _LARGEST),
 }
 """Learning rates and epochs in multiples of the recipe's."""
-_DEFAULT: Final[Mapping[str, Any]] = {
+_DEFAULT: Final[dict[str, Any]] = {
     "temperature": 1.0,
     "alpha": 0.5,
     "transfer_set": "student",

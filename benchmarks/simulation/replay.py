@@ -20,6 +20,7 @@ from autokd.core.tensor_format import TensorFormat
 from autokd.core.verdict_basis import VerdictBasis
 from autokd.execution.search_queue import SearchQueue
 from autokd.search.tpe import Sampler
+from benchmarks.pairs import pair_of
 from benchmarks.simulation.table import Table
 
 WORKERS = 2
@@ -127,7 +128,7 @@ def replay(
         space=table.space,
         federation=table.facts(),
         meetings=meetings,
-        read=lambda pair: PairRecords(pair=pair, study=names[pair]),
+        read=lambda pair: PairRecords(pair=pair, study=names[pair_of(pair)]),
         store=memory,
         sampler=sampler,
         listen_seconds=float("inf"),
@@ -168,7 +169,7 @@ def serve(
         report = _report(table, spec, epoch, seed)
         if report is None:
             queue.end(key, RunFailure(Failure.DIVERGED, "as it did when the table was recorded"))
-            ran.append(Ran(spec.pair, spec.setting, epoch, whole=False))
+            ran.append(Ran(pair_of(spec.pair), spec.setting, epoch, whole=False))
             continue
         if epoch == rungs[-1]:
             queue.end(key, report)
@@ -178,13 +179,13 @@ def serve(
             continue
         else:
             queue.end(key, report)
-        ran.append(Ran(spec.pair, spec.setting, epoch, epoch == rungs[-1]))
+        ran.append(Ran(pair_of(spec.pair), spec.setting, epoch, epoch == rungs[-1]))
     return ran
 
 
 def _report(table: Table, spec: RunSpec, epoch: int, seed: int) -> RungReport | None:
     """None for a run that diverged."""
-    where = (table.row[spec.pair], table.column[spec.setting], seed, table.rungs.index(epoch))
+    where = (table.row[pair_of(spec.pair)], table.column[spec.setting], seed, table.rungs.index(epoch))
     accuracy = float(table.accuracy[where][0])
     if math.isnan(accuracy):
         return None

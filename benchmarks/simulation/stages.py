@@ -25,7 +25,7 @@ from autokd.config.yaml_files import read_study_config
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import FederationFacts, RunRecord, Stage
 from autokd.core.run_spec import RunSpec
-from autokd.core.setting import DEFAULT, Pair, Setting, derive_seed
+from autokd.core.setting import DEFAULT, AnyPair, Pair, Setting, derive_seed
 from autokd.execution.search_queue import SearchQueue
 from autokd.recommendation.evidence import JUDGED, Arm, Evidence
 from autokd.recommendation.interim_looks import judge_pair
@@ -36,6 +36,7 @@ from autokd.recommendation.verdict import RULE, Verdict
 from autokd.search.progress import VerdictSummary
 from autokd.search.tpe import Sampler
 from autokd.statistics.moderation import VariancePool
+from benchmarks.pairs import pair_of
 from benchmarks.simulation.examples import Examples
 from benchmarks.simulation.measure import half
 from benchmarks.simulation.policies import learner
@@ -90,12 +91,12 @@ class Judge:
         examples = Examples(table, seed)
         return cls(config, replace(table.facts(), participants=examples.participants), examples)
 
-    def __call__(self, over: Sequence[PairRecords]) -> Mapping[Pair, VerdictSummary]:
+    def __call__(self, over: Sequence[PairRecords]) -> Mapping[AnyPair, VerdictSummary]:
         for records in over:
-            judgement = judge_pair(self.config, self.facts, records)
-            self.records[records.pair] = records
+            judgement, pair = judge_pair(self.config, self.facts, records), pair_of(records.pair)
+            self.records[pair] = records
             if isinstance(judgement, Judgement):
-                self.judged[records.pair] = judgement
+                self.judged[pair] = judgement
                 self.noise.add(records.study, judgement.variance_samples())
         return {}
 
@@ -125,7 +126,7 @@ def tune(
         space=table.space,
         federation=judge.facts,
         meetings=meetings,
-        read=lambda pair: PairRecords(pair=pair, study=names[pair], rule=RULE),
+        read=lambda pair: PairRecords(pair=pair, study=names[pair_of(pair)], rule=RULE),
         store=memory,
         sampler=sampler,
         listen_seconds=float("inf"),

@@ -34,7 +34,7 @@ def record(regime: str, home: Path) -> None:
     """Sweep a federation, and write its table."""
     own = FOLDER / f"{regime}.yaml"
     workspace = Workspace.open(str(own) if own.exists() else regime, home=home, space="poster_sweep")
-    everybody = range(workspace.config.federation.participants)
+    everybody = range(workspace.config.federation.size)
     pairs = [Pair(*two) for two in permutations(everybody, 2)]
     with watching() as callbacks:
         # The layout of the time when the tables were recorded first, so that recording again gives the same.
