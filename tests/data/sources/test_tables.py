@@ -105,9 +105,9 @@ def test_a_list_keeps_its_order(tmp_path: Path) -> None:
     [
         ({"image": "img"}, {}),
         ({"label": "labels"}, {}),
-        ({"image": "img", "label": "y", "told": False}, {}),
+        ({"image": "img", "label": "y", "has_metadata": False}, {}),
         ({"image": "img", "fine": [7, 7, 7]}, {}),
-        ({"label": "fine", "coarse": [7, 7, 7], "told": False}, {"label": "fine"}),
+        ({"label": "fine", "coarse": [7, 7, 7], "has_metadata": False}, {"label": "fine"}),
     ],
 )
 def test_columns_are_found_by_their_kind(tmp_path: Path, columns: Any, fields: Any) -> None:
