@@ -51,7 +51,7 @@ newest: ## Run the fast tests with the newest releases that pyproject.toml admit
 		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --upgrade --editable '.[dev]'
 	$(VENV)-newest/bin/python -m pytest $(FAST)
 
-oldest: $(DEV) ## Likewise with the oldest
+oldest: $(DEV) ## Run the fast tests with the oldest releases that pyproject.toml admits
 	$(VENV)/bin/python -m tests.oldest > constraints-oldest.txt
 	$(PYTHON) -m venv --clear $(VENV)-oldest
 	PIP_CONSTRAINT=constraints-oldest.txt PIP_USER=0 $(VENV)-oldest/bin/python -m pip \
@@ -116,7 +116,7 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fiv
 		--home $(GALLERY)
 	$(VENV)/bin/python -m tests.torture
 
-cifar: $(DEV) ## Likewise the figures that need CIFAR-10 in benchmarks/data (some five hours on 2 cores)
+cifar: $(DEV) ## Every figure again that needs CIFAR-10 in benchmarks/data (some five hours on 2 cores)
 	$(VENV)/bin/python benchmarks/ten_pairs.py --study benchmarks/cifar10_six.yaml \
 		--output benchmarks/results/cifar10_six.json $(foreach pair,$(CIFAR_PAIRS),--pair $(pair))
 	$(VENV)/bin/python -m benchmarks.private --study benchmarks/cifar10_six.yaml --pairs $(CIFAR_PAIRS) \
@@ -129,11 +129,9 @@ gallery: $(DEV) ## Make the pictures of docs/ again, from a batch of all pairs i
 	$(VENV)/bin/autokd tune --all --home $(GALLERY)
 	$(VENV)/bin/python -m benchmarks.gallery --home $(GALLERY)
 
-# In an environment of its own, since only this needs it. Strict: a link that leads nowhere fails.
-docs: $(RUNTIME) docs/requirements.txt ## Build the documentation as a site in site/
-	PIP_USER=0 $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --target $(VENV)-docs \
-		--upgrade --requirement docs/requirements.txt
-	NO_MKDOCS_2_WARNING=1 PYTHONPATH=$(VENV)-docs $(VENV)/bin/python -m mkdocs build --strict
+# Strict: a link that leads nowhere fails. A test builds the same (tests/documentation).
+docs: $(DEV) ## Build the documentation as a site in site/
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict
 
 check: $(DEV) ## Lint, check formatting, types and layers
 	$(VENV)/bin/ruff check .
@@ -184,4 +182,4 @@ constraints: ## Renew constraints.txt: the newest releases that pyproject.toml a
 	rm -rf $(VENV)-renewed
 
 clean: ## Remove the environment and caches; what was tuned stays
-	rm -rf $(VENV) $(VENV)-newest $(VENV)-oldest $(VENV)-docs site constraints-oldest.txt $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-oldest site constraints-oldest.txt $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

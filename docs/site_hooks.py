@@ -1,4 +1,4 @@
-"""Hooks of the site (mkdocs.yml): its front page is README, and the API page lists what is public.
+"""Hooks of the site (mkdocs.yml): README is a page, the API page lists what is public, notebooks are pages.
 
 What pages link to outside of docs/, such as measured figures, is copied into the site, so that no link needs
 another host.
@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
+from nbconvert import MarkdownExporter
 
 _ROOT = Path(__file__).parent.parent
 _LINK = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)\s]*)?\))")
 _API = """# API reference
 
-What `import autokd` has. [From Python](python.md) shows how it is used.
+What `import autokd` has. [From Python](python.md) shows how it is used. `autokd.__version__` is the
+version, as text.
 
 """
+_DOWNLOAD = '\n\n<a href="{name}" download>Download this notebook</a>\n'
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -28,6 +31,10 @@ def on_files(files: Files, config: Any) -> Files:
     # Links of README start from the repository's root.
     index = _LINK.sub(lambda match: f"{match[1]}{_from_docs(match[2])}{match[3]}", readme)
     generated = {"index.md": index, "api.md": _API + "".join(f"::: {name}\n\n" for name in _public())}
+    for file in list(files):
+        if file.src_uri.endswith(".ipynb"):
+            page, _ = MarkdownExporter().from_filename(file.abs_src_path)
+            generated[_page_of(file.src_uri)] = page + _DOWNLOAD.format(name=posixpath.basename(file.src_uri))
     for name, content in generated.items():
         files.append(File.generated(config, name, content=content))
     outside = {
@@ -56,7 +63,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def _from_docs(link: str) -> str:
-    return link.removeprefix("docs/") if link.startswith("docs/") else f"../{link}"
+    return _page_of(link.removeprefix("docs/")) if link.startswith("docs/") else f"../{link}"
+
+
+def _page_of(notebook: str) -> str:
+    return f"{notebook.removesuffix('.ipynb')}.md" if notebook.endswith(".ipynb") else notebook
 
 
 def _outside(page: str, link: str) -> str | None:
