@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -57,32 +57,38 @@ _FEW = 2
 
 def page(facts: ReportFacts) -> str:
     """Return the page of a federation, or of the one pair that is reported; same facts, same page."""
-    data = facts.data
-    name = data.config.name if data.federation is None else data.federation.name
-    # What is marked as safe comes from this package, never from a store.
-    common = {
-        "facts": facts,
-        "data": data,
-        "library": Markup(get_plotlyjs()),
-        "dark": Markup(json.dumps(dict(DARK))),
-        "kind_colors": KINDS,
-        "scale": AROUND_OWN,
-        "pairs": [_pair(pair_facts) for pair_facts in facts.pairs],
-        "target": remark(data.config.target),
-    }
+    library = Markup(plotly_source())
     if facts.pair is not None:
-        return _render("single.html", **common, title=f"{data.names.arrow(facts.pair)} of {name}")
-    return _render(
-        "federation.html",
-        **common,
-        title=name,
-        answer=answer_sentence(facts.answer),
-        headline=sentence(facts.headline),
-        pairs_with_records={str(pair_facts.pair) for pair_facts in facts.pairs},
-        few=len(facts.pairs) <= _FEW,
-        csv=base64.b64encode(as_csv(facts.rows, data.names).encode()).decode(),
-        packed=_packed(federation_charts(facts), compared=side_by_side(facts.rows, data.names)),
-    )
+        return _render("single.html", **pair_content(facts, facts.pairs[0]), library=library)
+    pairs = [_pair(pair_facts) for pair_facts in facts.pairs]
+    return _render("federation.html", **federation_content(facts) | {"pairs": pairs}, library=library)
+
+
+def plotly_source() -> str:
+    """Return the library that draws the figures, as JavaScript."""
+    return str(get_plotlyjs())
+
+
+def federation_content(facts: ReportFacts) -> dict[str, Any]:
+    """Return what `federation.html` shows but the panels of the pairs."""
+    data = facts.data
+    return {
+        **_common(facts),
+        "title": _federation(facts),
+        "answer": answer_sentence(facts.answer),
+        "headline": sentence(facts.headline),
+        "pairs": facts.pairs,
+        "pairs_with_records": {str(pair_facts.pair) for pair_facts in facts.pairs},
+        "few": len(facts.pairs) <= _FEW,
+        "csv": base64.b64encode(as_csv(facts.rows, data.names).encode()).decode(),
+        "packed": _packed(federation_charts(facts), compared=side_by_side(facts.rows, data.names)),
+    }
+
+
+def pair_content(facts: ReportFacts, pair_facts: PairFacts) -> dict[str, Any]:
+    """Return what `single.html` shows: the panel of one pair."""
+    title = f"{facts.data.names.arrow(pair_facts.pair)} of {_federation(facts)}"
+    return {**_common(facts), "title": title, "pairs": [_pair(pair_facts)]}
 
 
 def write(text: str, path: Path) -> None:
@@ -100,9 +106,10 @@ def write(text: str, path: Path) -> None:
 
 
 @cache
-def _environment() -> Environment:
+def environment(*packages: str) -> Environment:
+    """Return what renders the templates of this package, and before them those of other packages."""
     environment = Environment(
-        loader=PackageLoader("autokd.report"),
+        loader=ChoiceLoader([PackageLoader(package) for package in (*packages, "autokd.report")]),
         autoescape=True,
         finalize=finalize,
         undefined=StrictUndefined,
@@ -110,12 +117,34 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"pp": _pp, "observed": _observed}
-    environment.globals |= {"cell_color": cell_color, "legible_on": legible_on, "Pair": Pair}
+    environment.globals |= {
+        "cell_color": cell_color,
+        "legible_on": legible_on,
+        "Pair": Pair,
+        "pair_address": lambda teacher, student: f"#pair-{teacher}-{student}",
+    }
     return environment
 
 
 def _render(name: str, **content: object) -> str:
-    return str(_environment().get_template(name).render(**content))
+    return str(environment().get_template(name).render(**content))
+
+
+def _common(facts: ReportFacts) -> dict[str, Any]:
+    # What is marked as safe comes from this package, never from a store.
+    return {
+        "facts": facts,
+        "data": facts.data,
+        "dark": Markup(json.dumps(dict(DARK))),
+        "kind_colors": KINDS,
+        "scale": AROUND_OWN,
+        "target": remark(facts.data.config.target),
+    }
+
+
+def _federation(facts: ReportFacts) -> str:
+    data = facts.data
+    return data.config.name if data.federation is None else data.federation.name
 
 
 def _pair(facts: PairFacts) -> dict[str, Any]:

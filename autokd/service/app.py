@@ -11,9 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 
 from autokd._version import __version__
-from autokd.core.access_token import AccessToken
 from autokd.service import problems
-from autokd.service.auth import Authentication
+from autokd.service.auth import Authentication, new_guesses
 from autokd.service.catalogue import Catalogue
 from autokd.service.commands import Commands
 from autokd.service.context import Context
@@ -22,8 +21,11 @@ from autokd.service.dispatcher import Dispatcher
 from autokd.service.envelope import Envelope
 from autokd.service.feed import Feed
 from autokd.service.opened_store import FRESH_SECONDS, OpenedStore
+from autokd.service.pages import assets, front
+from autokd.service.pages import studies as study_pages
 from autokd.service.rates import Rates
 from autokd.service.resources import commands, files, health, jobs, pairs, studies
+from autokd.service.sessions import Sessions
 from autokd.service.settings import ServiceSettings
 from autokd.service.views import Views
 from autokd.store.tokens import find_token
@@ -48,7 +50,17 @@ class Service:
         catalogue = Catalogue(settings.home, settings.address, settings.studies)
         counters = Counters()
         views, dispatcher = Views(catalogue, opened), Dispatcher(settings, opened, catalogue)
-        self.context = Context(settings, opened, catalogue, views, counters, Feed(opened), dispatcher)
+        self.context = Context(
+            settings=settings,
+            opened=opened,
+            catalogue=catalogue,
+            views=views,
+            counters=counters,
+            feed=Feed(opened),
+            dispatcher=dispatcher,
+            sessions=Sessions(lambda public: find_token(opened.store, public)),
+            guesses=new_guesses(),
+        )
         self.api = _api(self.context)
         self._app = Envelope(self.api, counters=counters, body_seconds=settings.body_seconds)
 
@@ -83,17 +95,19 @@ def _api(context: Context) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context, app.state.commands = context, Commands(settings)
-    for module in (studies, pairs, files, commands, jobs, health):
+    for module in (studies, pairs, files, commands, jobs, health, front, assets, study_pages):
         app.include_router(module.router)
     problems.install(app, settings.home)
-
-    def find(public: str) -> AccessToken | None:
-        return find_token(opened.store, public)
 
     rates = Rates(settings.rate, settings.rate * _BURST_SECONDS)
     # What is added last is outermost: a browser's question before the request itself holds no token.
     app.add_middleware(
-        Authentication, find=find, rates=rates, no_auth=settings.no_auth, origins=settings.cors
+        Authentication,
+        sessions=context.sessions,
+        guesses=context.guesses,
+        rates=rates,
+        no_auth=settings.no_auth,
+        origins=settings.cors,
     )
     if settings.cors:
         app.add_middleware(

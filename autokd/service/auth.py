@@ -1,4 +1,4 @@
-"""Who may ask: every request but those for health needs a token, and each token has a scope."""
+"""Who may ask: every request but those for health needs a token, or a browser that has signed in with one."""
 
 from __future__ import annotations
 
@@ -8,20 +8,27 @@ from typing import Annotated, Final
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.datastructures import URL, Headers
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from autokd.core.access_token import AccessToken, Scope, public_part
+from autokd.core.access_token import AccessToken, Scope
 from autokd.errors import AutokdError
+from autokd.service.origins import HARMLESS, is_foreign_page, is_own_page
 from autokd.service.problems import Problem, problem_of, request_id, response
 from autokd.service.rates import Rates
+from autokd.service.sessions import Sessions, session_number
 from autokd.service.settings import is_loopback
 
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 """Paths that need no token: a load balancer has none."""
-_HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing."""
+DOOR: Final = frozenset({"/", "/sign-in", "/sign-out"})
+"""Where a browser signs in: those who have no session are let in, too."""
+ASSETS: Final = "/assets/"
+"""Start of the paths of what pages load, which is the same for everybody."""
+_PAGES: Final = ("/studies/", "/optuna")
+"""What the paths of pages begin with; who has no session is sent to the door."""
 _GUESSES_PER_SECOND: Final = 1.0
 _GUESSES: Final = 20.0
 """Wrong tokens that one address may send at once; afterwards one a second."""
@@ -36,89 +43,96 @@ class Authentication:
     """Lets requests with a valid token through, and counts them.
 
     Args:
-        find: Returns what is stored of the token with a public part, or None.
+        sessions: Finds tokens, and knows the sessions of browsers.
+        guesses: Bounds the wrong tokens of an address.
         rates: Bounds the requests of a token, or of an address without one.
         no_auth: Whether no token is wanted; then only this machine is let in.
-        origins: Other sites whose pages may change something.
+        origins: Other sites whose pages may change something, with a token.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        find: Callable[[str], AccessToken | None],
+        sessions: Sessions,
+        guesses: Rates,
         rates: Rates,
         no_auth: bool,
         origins: Collection[str] = (),
     ) -> None:
-        self._app, self._find, self._rates, self._no_auth = app, find, rates, no_auth
-        self._origins = frozenset(origins)
-        self._guesses = Rates(_GUESSES_PER_SECOND, _GUESSES)
+        self._app, self._rates, self._no_auth = app, rates, no_auth
+        self._sessions, self._guesses, self._origins = sessions, guesses, frozenset(origins)
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             try:
                 await self._admit(scope)
             except (Problem, AutokdError) as error:
+                if isinstance(error, Problem) and error.status == 401 and is_page(scope):
+                    await RedirectResponse(_door(scope), 303)(scope, receive, send)
+                    return
                 await response(problem_of(error), request_id(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
     async def _admit(self, scope: Connection) -> None:
-        address = (scope.get("client") or ("unknown", 0))[0]
+        address = address_of(scope)
         headers = Headers(scope=scope)
         if self._no_auth:
             self._check_host(headers)
-        if scope["method"] not in _HARMLESS:
-            self._check_origin(headers)
-        if self._no_auth or scope["path"] in OPEN:
+        number = None if "authorization" in headers else session_number(headers)
+        if scope["method"] not in HARMLESS:
+            self._check_page(headers, has_session=number is not None)
+        if self._no_auth or scope["path"] in OPEN or scope["path"].startswith(ASSETS):
             self._count(f"address {address}")
             return
-        if self._guesses.is_empty(address):
-            raise _too_many(1.0, "this address has sent too many wrong tokens")
+        token = None if number is None else await run_in_threadpool(self._sessions.token, number)
+        if token is not None:
+            self._count(f"token {token.id}")
+            scope["state"] |= {"token": token, "session": number}
+            return
+        if "authorization" not in headers and (scope["path"] in DOOR or number is not None or is_page(scope)):
+            # Nobody guesses a token here, nor the number of a session, and open pages ask on after its end.
+            self._count(f"address {address}")
+            if scope["path"] not in DOOR:
+                raise no_token("there is no session that holds", "sign in")
+            return
+        check_guesses(self._guesses, address)
         token = await self._token(headers)
         if token is None:
             self._guesses.wait(address)
-            raise Problem(
-                401,
-                "token",
-                "the request has no token that holds",
-                field="Authorization",
-                way_out="send the header Authorization: Bearer TOKEN; autokd token create makes one",
-                headers={"WWW-Authenticate": 'Bearer realm="autokd"'},
-            )
+            raise no_token()
         self._count(f"token {token.id}")
         scope["state"]["token"] = token
 
     async def _token(self, headers: Headers) -> AccessToken | None:
-        """Return the token of a request if it holds; nobody learns why it does not."""
+        """Return the token of a request if it holds."""
         values = headers.getlist("authorization")
         if len(values) != 1 or len(values[0]) > _LONGEST:
             return None
         scheme, _, text = values[0].partition(" ")
-        public = public_part(text)
-        if scheme.lower() != "bearer" or public is None:
+        if scheme.lower() != "bearer":
             return None
-        stored = await run_in_threadpool(self._find, public)
-        valid = stored is not None and stored.is_for(text) and stored.holds
-        return stored if valid else None
+        return await run_in_threadpool(self._sessions.find, text)
 
     def _count(self, key: str) -> None:
         seconds = self._rates.wait(key)
         if seconds:
             raise _too_many(seconds, "there were too many requests")
 
-    def _check_origin(self, headers: Headers) -> None:
-        """Refuse a change that a page of another site has sent; programs name no origin."""
-        origin = headers.get("origin")
-        ours = {f"{scheme}://{headers.get('host', '')}" for scheme in ("http", "https")}
-        if origin is not None and origin not in ours | self._origins:
+    def _check_page(self, headers: Headers, *, has_session: bool) -> None:
+        """Refuse a change that a page of another site has sent; programs have no cookie and name no page."""
+        if has_session:
+            foreign = not is_own_page(headers)
+        else:
+            foreign = is_foreign_page(headers) and headers.get("origin") not in self._origins
+        if foreign:
             raise Problem(
                 403,
                 "origin",
                 "a page of another site has sent this request",
                 field="Origin",
-                way_out="name the site by --cors if its pages may change something",
+                way_out="use the service's own page, or send a token from a site that --cors names",
             )
 
     @staticmethod
@@ -158,6 +172,52 @@ def wants(scope: Scope) -> Callable[..., None]:
 reads: Final = Depends(wants(Scope.READ))
 tunes: Final = Depends(wants(Scope.TUNE))
 administers: Final = Depends(wants(Scope.ADMIN))
+
+
+def new_guesses() -> Rates:
+    """Return what bounds how many wrong tokens each address may send."""
+    return Rates(_GUESSES_PER_SECOND, _GUESSES)
+
+
+def check_guesses(guesses: Rates, address: str) -> None:
+    """Refuse an address that has sent too many wrong tokens."""
+    if guesses.is_empty(address):
+        raise _too_many(1.0, "this address has sent too many wrong tokens")
+
+
+def address_of(scope: Connection) -> str:
+    """Return the address that has sent a request."""
+    return str((scope.get("client") or ("unknown", 0))[0])
+
+
+def no_token(detail: str = "the request has no token that holds", way_out: str | None = None) -> Problem:
+    """Return the problem of a request without a token that holds."""
+    send = "send the header Authorization: Bearer TOKEN; autokd token create makes one"
+    return Problem(
+        401,
+        "token",
+        detail,
+        field="Authorization",
+        way_out=way_out or send,
+        headers={"WWW-Authenticate": 'Bearer realm="autokd"'},
+    )
+
+
+def is_page(scope: Connection) -> bool:
+    """Return whether a browser asks for a page."""
+    headers = Headers(scope=scope)
+    return (
+        scope["method"] == "GET"
+        and scope["path"].startswith(_PAGES)
+        and "text/html" in headers.get("accept", "")
+        and "authorization" not in headers
+    )
+
+
+def _door(scope: Connection) -> str:
+    asked = URL(scope=scope)
+    path = f"{asked.path}?{asked.query}" if asked.query else asked.path
+    return str(URL("/").include_query_params(next=path))
 
 
 def _too_many(seconds: float, detail: str) -> Problem:

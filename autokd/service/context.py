@@ -16,6 +16,8 @@ from autokd.service.dispatcher import Dispatcher
 from autokd.service.feed import Feed
 from autokd.service.opened_store import OpenedStore
 from autokd.service.problems import Problem, ProblemDocument
+from autokd.service.rates import Rates
+from autokd.service.sessions import Sessions
 from autokd.service.settings import ServiceSettings
 from autokd.service.views import OpenStudy, Views
 from autokd.store.tokens import find_token
@@ -35,6 +37,8 @@ class Context:
     counters: Counters
     feed: Feed
     dispatcher: Dispatcher
+    sessions: Sessions
+    guesses: Rates
 
     def holds(self, token: AccessToken) -> bool:
         """Return whether a token still holds."""

@@ -38,6 +38,11 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether streams have to end, since the server does."""
+        return self._closed
+
     def close(self) -> None:
         """End all streams; clients come back to the next server with `Last-Event-ID`. Called in the loop."""
         self._closed = True

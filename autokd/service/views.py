@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
@@ -161,6 +162,17 @@ class Views:
         view = self._view(name, space)
         with view.lock:
             return compute(view.study(workspace, self.opened.snapshot()))
+
+    def version(self, name: str, space: str | None) -> str:
+        """Return what tells what is stored of a study now from what was and will be."""
+        workspace = self.catalogue.workspace(name, space)
+        marks = _own_marks(workspace, self.opened.snapshot())
+        rest = sorted(marks.items()), _state_of_federations(workspace), id(workspace)
+        return hashlib.blake2b(repr(rest).encode(), digest_size=12).hexdigest()
+
+    def is_prepared(self, name: str, space: str | None = None) -> bool:
+        """Return whether any federation of a study's name is prepared; nothing of it is opened."""
+        return bool(_state_of_federations(self.catalogue.workspace(name, space)))
 
     def _view(self, name: str, space: str | None) -> _View:
         with self._lock:

@@ -23,6 +23,8 @@ STUDY = ROOT / "tests" / "compatibility" / "small.yaml"
 class Api:
     """A client of a service, without a network."""
 
+    address = "127.0.0.1"
+
     def __init__(self, service: Service, token: str | None = None) -> None:
         self.service = service
         self.headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -31,7 +33,9 @@ class Api:
         headers = {**self.headers, **more.pop("headers", {})}
 
         async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(self.service, raise_app_exceptions=False)
+            transport = httpx.ASGITransport(
+                self.service, raise_app_exceptions=False, client=(self.address, 123)
+            )
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8321") as client:
                 return await client.request(method, path, headers=headers, **more)
 

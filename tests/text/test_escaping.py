@@ -25,7 +25,7 @@ from autokd.cli.listing import ListFormat, written
 from autokd.config.target import remark
 from autokd.core.finding import Finding
 from autokd.errors import InputError, PlanError
-from autokd.report.page import _environment
+from autokd.report.page import environment
 from autokd.text.escaping import (
     csv_row,
     csv_text,
@@ -99,7 +99,7 @@ SHOWN: dict[str, Callable[[str], str]] = {
     "csv, list": listing(ListFormat.CSV),
     "csv": csv_text,
     "shell": shell_word,
-    "html": lambda name: _environment().from_string("{{ name }}").render(name=name),
+    "html": lambda name: environment().from_string("{{ name }}").render(name=name),
 }
 
 

@@ -4,7 +4,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const colors = new Map(Object.entries(JSON.parse(document.getElementById("dark").textContent)));
   const config = { responsive: true, displaylogo: false, displayModeBar: false };
-  const texts = new Map();
+  const texts = new WeakMap();
 
   async function unpack(packed) {
     if (!texts.has(packed)) {
@@ -161,7 +161,7 @@
       link.textContent = pair.name;
       return link;
     };
-    form.addEventListener("change", show);
+    form.onchange = show;
     show();
   }
 
@@ -213,20 +213,30 @@
     open();
   }
 
+  // Makes a part of the page sorted, walked through and filtered; each part once.
+  function bind(root) {
+    for (const element of root.querySelectorAll("[data-sortable]")) {
+      [...element.tHead.rows[0].cells].forEach((cell, place) => sorting(element, cell, place));
+    }
+    for (const element of root.querySelectorAll("[data-roving]")) {
+      rove(element);
+      element.addEventListener("keydown", move);
+    }
+    for (const form of root.querySelectorAll("[data-filters]")) {
+      form.addEventListener("input", () => filter(form));
+    }
+    for (const form of root.querySelectorAll("[data-filters], [data-compare]")) {
+      form.addEventListener("submit", (event) => event.preventDefault());
+    }
+    for (const details of root.querySelectorAll("details")) details.addEventListener("toggle", scrollable);
+  }
+
   const title = document.title;
-  for (const element of document.querySelectorAll("[data-sortable]")) {
-    [...element.tHead.rows[0].cells].forEach((cell, place) => sorting(element, cell, place));
-  }
-  for (const element of document.querySelectorAll("[data-roving]")) {
-    rove(element);
-    element.addEventListener("keydown", move);
-  }
-  for (const form of document.querySelectorAll("[data-filters]")) {
-    form.addEventListener("input", () => filter(form));
-  }
   addEventListener("resize", scrollable);
-  for (const details of document.querySelectorAll("details")) details.addEventListener("toggle", scrollable);
   addEventListener("hashchange", open);
   dark.addEventListener("change", everything);
+  bind(document);
   everything();
+  // The service's page replaces parts while it is open.
+  globalThis.autokdPage = { bind, draw, filter, open, sort };
 })();
