@@ -39,8 +39,8 @@ def report(api: Api) -> str:
 def sections(text: str) -> dict[str, str]:
     """The words of each section by the id of its heading, scripts left out."""
     bare = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
-    found = re.findall(r'<section>\s*<h2 id="(\w+)">(.*?)</section>', bare, re.DOTALL)
-    return {name: " ".join(unescape(re.sub(r"<[^>]+>", " ", content)).split()) for name, content in found}
+    matches = re.findall(r'<section>\s*<h2 id="(\w+)">(.*?)</section>', bare, re.DOTALL)
+    return {name: " ".join(unescape(re.sub(r"<[^>]+>", " ", content)).split()) for name, content in matches}
 
 
 def test_the_page_says_what_the_report_says(html: str, report: str) -> None:
