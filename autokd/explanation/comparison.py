@@ -91,7 +91,7 @@ class Comparison:
         """Return the line of an alternative without seeds.
 
         Args:
-            told: Its gain where the recommendation tells that: one gain has one interval.
+            intervals: Its gain where the recommendation tells that: one gain has one interval.
         """
         own = self._judgement.evidence.own
         gain = intervals or {

@@ -134,17 +134,23 @@ def test_ways_are_paired_by_their_seeds() -> None:
 
 
 def test_the_gain_that_is_told_is_not_the_luck_of_the_choice() -> None:
-    """Of equal actions the best by chance is on average told as worth what it is: test is not chosen on."""
-    rng, errors = np.random.default_rng(1), []
-    for _ in range(150):
+    """Of seven equal actions the best by chance is told as worth what it is: on test nothing is chosen."""
+    rng, on_test, on_confirmation = np.random.default_rng(1), [], []
+    examples = {Split.CONFIRMATION: 200, Split.TEST: 4000}
+    for _ in range(120):
         ways = []
         for action in REAL:
-            rows = (3, 200) if action in TRAINED else (200,)
             # Nothing is told apart from the rest but by chance; keep is far behind, so that one is chosen.
             chance = 0.3 if action is Action.KEEP else 0.6
-            correct = {split: rng.random(rows) < chance for split in (Split.CONFIRMATION, Split.TEST)}
-            ways.append(replace(way(action, 0.5, examples=200), correct=correct))
-        decision = decide(ways, replace(BOOTSTRAP, resamples=200), min_improvement=0.5)
-        errors.append(100 * float(decision.chosen.way.correct[Split.TEST].mean() - 0.6))
-    # 150 draws of some 200 examples each: the mean has a standard error of 0.25 pp.
-    assert abs(np.mean(errors)) < 0.75
+            correct = {
+                split: rng.random((3, count) if action in TRAINED else count) < chance
+                for split, count in examples.items()
+            }
+            ways.append(replace(way(action, 0.5, examples=2), correct=correct))
+        decision = decide(ways, replace(BOOTSTRAP, resamples=20), min_improvement=0.5)
+        on_test.append(decision.chosen.test.mean - 30)
+        on_confirmation.append(decision.best.confirmation.mean - 30)
+    # A gain on test varies by 1.1 pp from draw to draw, so the mean of 120 by 0.1.
+    assert abs(np.mean(on_test)) < 0.3
+    # The best on confirmation owes a good deal of its figure there to chance.
+    assert np.mean(on_confirmation) > 2
