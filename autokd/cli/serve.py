@@ -45,6 +45,17 @@ def serve(
     jobs: Annotated[
         int | None, typer.Option(min=0, help="Jobs done at once, by default 1; 0 leaves them to others.")
     ] = None,
+    data_root: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the data that recipes sent here may name, by default data in the home."),
+    ] = None,
+    allow_code: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Package that code of recipes sent here may come from; may be repeated. By default none.",
+            metavar="PACKAGE",
+        ),
+    ] = None,
     cors: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,7 +85,8 @@ def serve(
     from autokd.service.settings import read_settings
 
     options = {"host": host, "port": port, "home": home, "storage": storage, "no_auth": no_auth}
-    settings = read_settings({**options, "studies": study, "cors": cors, "jobs": jobs}, os.environ, config)
+    lists = {"studies": study, "cors": cors, "allow_code": allow_code}
+    settings = read_settings({**options, **lists, "jobs": jobs, "data_root": data_root}, os.environ, config)
 
     def started(port: int) -> None:
         shown = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -24,7 +24,8 @@ from autokd.service.opened_store import FRESH_SECONDS, OpenedStore
 from autokd.service.pages import assets, front
 from autokd.service.pages import studies as study_pages
 from autokd.service.rates import Rates
-from autokd.service.resources import commands, files, health, jobs, pairs, studies
+from autokd.service.recipes import RecipeTaker
+from autokd.service.resources import audit, commands, files, health, inputs, jobs, models, pairs, studies
 from autokd.service.sessions import Sessions
 from autokd.service.settings import ServiceSettings
 from autokd.service.views import Views
@@ -95,9 +96,11 @@ def _api(context: Context) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context, app.state.commands = context, Commands(settings)
-    for module in (studies, pairs, files, commands, jobs, health, front, assets, study_pages):
+    app.state.recipes = RecipeTaker(settings, context.catalogue)
+    resources = (studies, pairs, files, commands, jobs, models, inputs, audit, health)
+    for module in (*resources, front, assets, study_pages):
         app.include_router(module.router)
-    problems.install(app, settings.home)
+    problems.install(app, settings.home, settings.root)
 
     rates = Rates(settings.rate, settings.rate * _BURST_SECONDS)
     # What is added last is outermost: a browser's question before the request itself holds no token.

@@ -79,6 +79,7 @@ _ERRORS: Final = {
     422: "A parameter, or the recipe, is not valid.",
     429: "Too many requests.",
     503: "The store does not answer.",
+    507: "The disk has no room.",
 }
 
 

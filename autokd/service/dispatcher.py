@@ -14,6 +14,7 @@ from typing import IO, Final, final
 
 from autokd.core.atomic_write import OWNER_ONLY, make_folder
 from autokd.core.job import Job
+from autokd.core.safe_path import child_environment
 from autokd.errors import AutokdError, InputError
 from autokd.service.catalogue import Catalogue
 from autokd.service.job_folders import LOG, folder_of
@@ -137,6 +138,7 @@ class Dispatcher:
             id=id,
             claim=claim,
             home=str(settings.home),
+            data_root=str(settings.root),
             study=study,
             compute={"device": settings.device, "threads": settings.threads},
             workers={
@@ -146,12 +148,17 @@ class Dispatcher:
                 "address": settings.ray_address,
             },
         )
-        folder = folder_of(self._settings.home, id)
+        environment: dict[str, str | None] = {
+            **os.environ,
+            **child_environment(),
+            **order.to_environment(settings.address),
+        }
+        folder = folder_of(settings.home, id)
         make_folder(folder)
         with _appended(folder / LOG) as log:
             return subprocess.Popen(
-                [sys.executable, "-P", "-m", "autokd.service.job_driver"],
-                env={**os.environ, **order.to_environment(self._settings.address)},
+                [sys.executable, "-m", "autokd.service.job_driver"],
+                env={name: value for name, value in environment.items() if value is not None},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

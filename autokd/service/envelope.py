@@ -21,6 +21,10 @@ from autokd.service.problems import problem_of, request_id, response
 
 _log = logging.getLogger(__name__)
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+UPLOADS: Final = "/v1/files/"
+"""What the path of an upload begins with."""
+_LEAST_RATE: Final = 2**16
+"""Bytes a second that an upload may not fall below for longer than other bodies may take."""
 _METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -69,7 +73,7 @@ class Envelope:
             await send(message)
 
         try:
-            await self._app(scope, self._limited(receive), sending)
+            await self._app(scope, self._limited(receive, upload=_is_upload(scope)), sending)
         except Exception as error:
             if not isinstance(error, HTTPException):
                 _log.exception("request %s failed", number, exc_info=error)
@@ -82,19 +86,27 @@ class Envelope:
             self._counters.count(method, route, status, seconds)
             _log.info("request", extra={"facts": _facts(scope, status, seconds)})
 
-    def _limited(self, receive: Receive) -> Receive:
-        """Return `receive` that does not wait for a body for ever; afterwards it waits as it did."""
-        until, complete = monotonic() + self._body_seconds, False
+    def _limited(self, receive: Receive, *, upload: bool) -> Receive:
+        """Return `receive` that does not wait for a body for ever; afterwards it waits as it did.
+
+        Args:
+            upload: Whether what has come gives it more time: uploads are large.
+        """
+        until, complete = 0.0, False
 
         async def receiving() -> Message:
-            nonlocal complete
+            nonlocal complete, until
             if complete:
                 return await receive()
+            # It begins with the first look: what came before was for the service to do.
+            until = until or monotonic() + self._body_seconds
             try:
                 message = await asyncio.wait_for(receive(), max(0.0, until - monotonic()))
             except TimeoutError:
                 raise HTTPException(408, "the body took too long; send it at once") from None
             complete = not message.get("more_body", False)
+            if upload:
+                until += len(message.get("body", b"")) / _LEAST_RATE
             return message
 
         return receiving
@@ -116,6 +128,10 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             content["error"] = self.formatException(record.exc_info)
         return json.dumps(content, ensure_ascii=True, default=str)
+
+
+def _is_upload(scope: Scope) -> bool:
+    return scope["method"] == "PUT" and str(scope["path"]).startswith(UPLOADS)
 
 
 def _facts(scope: Scope, status: int, seconds: float) -> dict[str, object]:

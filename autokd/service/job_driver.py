@@ -30,6 +30,7 @@ from autokd.service.job_order import DriverOrder
 from autokd.service.job_progress import JobCallbacks, Told
 from autokd.service.job_requests import AnyRequest, JobRequest, opened, recipe_hash
 from autokd.service.job_work import Done, work
+from autokd.service.places import plain_without_place, without_place
 from autokd.store import Store
 from autokd.store.job_queue import ClaimedJob
 from autokd.store.leases import lease_seconds
@@ -113,7 +114,7 @@ class JobDriver:
                 )
             except PairBusy as error:
                 # Another job has it, or a command; when that one has ended, what it found is there.
-                self._told.wait(f"waits: {error}")
+                self._told.wait(without_place(f"waits: {error}", home, Path(self._order.data_root)))
                 self._sleep()
 
     def _sleep(self) -> None:
@@ -126,10 +127,12 @@ class JobDriver:
         while True:
             try:
                 self._told.write(claimed)
+                places = Path(self._order.home), Path(self._order.data_root)
+                reason = without_place(reason, *places)
                 if state is JobState.QUEUED:
                     claimed.give_back(reason)
                 else:
-                    claimed.end(state, reason=reason, result=result)
+                    claimed.end(state, reason=reason, result=plain_without_place(result, *places))
             except LeaseLost:
                 return
             except StoreError as error:

@@ -27,6 +27,7 @@ class DriverOrder:
     id: int
     claim: str
     home: str
+    data_root: str
     study: str
     compute: Mapping[str, Any]
     workers: Mapping[str, Any]

@@ -25,6 +25,7 @@ from autokd.errors import (
     StoreUnreachable,
     UnknownName,
 )
+from autokd.service.places import plain_without_place, without_place
 from autokd.store.jobs import NoSuchJob, OtherRequest
 from autokd.text.escaping import one_line
 from autokd.text.quoting import quoted
@@ -48,6 +49,7 @@ _TITLES: Final = {
     429: "too many requests",
     500: "the service failed",
     503: "not available now",
+    507: "no room",
 }
 
 
@@ -111,16 +113,17 @@ def response(problem: Problem, request_id: str) -> JSONResponse:
     return JSONResponse(content, problem.status, problem.headers, media_type=MEDIA_TYPE)
 
 
-def install(app: FastAPI, home: Path) -> None:
+def install(app: FastAPI, home: Path, data_root: Path) -> None:
     """Let an application answer every error with a problem document.
 
     Args:
-        home: Folder whose place on this machine is nobody's business.
+        home, data_root: Folders whose places on this machine are nobody's business.
     """
 
     def answer(request: Request, problem: Problem) -> JSONResponse:
-        problem.detail = _without_place(problem.detail, home)
-        problem.way_out = problem.way_out and _without_place(problem.way_out, home)
+        problem.detail = without_place(problem.detail, home, data_root)
+        problem.way_out = problem.way_out and without_place(problem.way_out, home, data_root)
+        problem.problems = problem.problems and plain_without_place(problem.problems, home, data_root)
         return response(problem, request_id(request.scope))
 
     def ours(request: Request, error: Exception) -> JSONResponse:
@@ -197,10 +200,3 @@ def _of_request(error: RequestValidationError) -> Problem:
     detail = f"{first['file']}: {first['field']}: {first['problem']}"
     way_out = "/openapi.json lists the parameters"
     return Problem(422, "argument", detail, field=first["field"], way_out=way_out, problems=problems)
-
-
-def _without_place(text: str, home: Path) -> str:
-    """Return text without where the home is."""
-    for place in {str(home.absolute()), str(home)} - {".", "/", ""}:
-        text = text.replace(place, "the home")
-    return text

@@ -21,10 +21,13 @@ from autokd.workspace import storage_url
 FILE: Final = "autokd.toml"
 """File in the working folder that is read if it is there."""
 SECTION: Final = "serve"
+DATA: Final = "data"
+"""Folder of the home that is the data root by default."""
 _PREFIX: Final = "AUTOKD_SERVE_"
 _NAMES: Final = {"home": HOME_VARIABLE, "storage": STORAGE_VARIABLE, "ray_address": "RAY_ADDRESS"}
 """Variables that all commands share."""
-_LISTS: Final = frozenset({"studies", "cors"})
+_LISTS: Final = frozenset({"studies", "cors", "allow_code"})
+_PATHS: Final = ("home", "data_root")
 
 
 class ServiceSettings(BaseModel):
@@ -39,6 +42,10 @@ class ServiceSettings(BaseModel):
         rate: Most requests a second from one token, or from one address without a token.
         max_body: Largest body of a request in bytes.
         body_seconds: Longest time that a body may take.
+        data_root: Folder that recipes which come over HTTP may name data in, and where uploads go; None for
+            `data` in the home.
+        allow_code: Packages that the code of such recipes may come from.
+        max_upload: Largest upload in bytes.
         jobs: Jobs that are done at once; with 0 they wait for another server.
         device, threads: How the runs of jobs compute, as `--device` and `--threads` of other commands.
         concurrency, cpus_per_trial, gpus_per_trial, ray_address: Where they run, in the same way.
@@ -56,6 +63,9 @@ class ServiceSettings(BaseModel):
     rate: Annotated[float, Field(gt=0)] = 50.0
     max_body: Annotated[int, Field(ge=1)] = 2**20
     body_seconds: Annotated[float, Field(gt=0)] = 20.0
+    data_root: Path | None = None
+    allow_code: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], ...] = ()
+    max_upload: Annotated[int, Field(ge=1)] = 2**30
     jobs: Annotated[int, Field(ge=0, le=1000)] = 1
     device: str = Field(default="cpu", min_length=1)
     threads: Annotated[int, Field(ge=1)] = 1
@@ -87,6 +97,22 @@ class ServiceSettings(BaseModel):
         if self.cpus_per_trial + self.gpus_per_trial == 0:
             raise ValueError("cpus_per_trial 0: a run must reserve something, e.g. gpus_per_trial 0.25")
         return self
+
+    @model_validator(mode="after")
+    def _data_are_apart(self) -> Self:
+        home, root = self.home.resolve(), self.root.resolve()
+        inside = root.is_relative_to(home) and not root.is_relative_to(home / DATA)
+        if inside or home.is_relative_to(root):
+            raise ValueError(
+                f"data_root {self.root}: uploads would reach what the service itself keeps; choose a folder "
+                f"outside of the home, or {DATA} in it"
+            )
+        return self
+
+    @property
+    def root(self) -> Path:
+        """Absolute path of the data root."""
+        return (self.home / DATA if self.data_root is None else self.data_root).absolute()
 
     @property
     def address(self) -> str:
@@ -164,8 +190,9 @@ def _of_file(file: Path | None) -> Mapping[str, Any]:
     # Paths in a file start from its folder.
     folder = path.parent
     placed = dict(section)
-    if isinstance(placed.get("home"), str):
-        placed["home"] = folder / Path(placed["home"]).expanduser()
+    for name in _PATHS:
+        if isinstance(placed.get(name), str):
+            placed[name] = folder / Path(placed[name]).expanduser()
     if isinstance(placed.get("studies"), list):
         placed["studies"] = [folder / Path(str(path)).expanduser() for path in placed["studies"]]
     return placed

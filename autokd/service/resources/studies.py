@@ -12,6 +12,7 @@ from autokd.errors import PlanError
 from autokd.service.auth import reads
 from autokd.service.catalogue import Catalogue, KnownStudy
 from autokd.service.context import InContext, SpaceName, StudyName, errors
+from autokd.service.places import plain_without_place
 from autokd.service.problems import FieldProblem
 from autokd.service.views import OpenStudy
 from autokd.workflows.status import status_in
@@ -44,6 +45,7 @@ def read_study(context: InContext, name: StudyName, space: SpaceName = None) -> 
     """
     known = context.catalogue.study(name)
     study = context.views.fresh(name, space, _study)
+    study["recipe"] = plain_without_place(study["recipe"], context.settings.home, context.settings.root)
     return {"name": name, "origin": known.origin, **study}
 
 
