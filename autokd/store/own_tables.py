@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Result, Row, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from autokd.core.arguments import real, whole
 from autokd.core.records import (
     REASON_LENGTH,
     FederationFacts,
@@ -203,6 +204,15 @@ _PLAIN: Final = [name for name in _SAME if name not in {"setting", "tensor_forma
 """Those that are one column each."""
 
 
+_SPLITS: Final = {
+    Stage.RACE: {Split.VALIDATION},
+    Stage.CONFIRMATION: {Split.CONFIRMATION, Split.TEST},
+    Stage.RIVAL: {Split.CONFIRMATION, Split.TEST},
+    Stage.SWEEP: set(Split),
+}
+"""Splits that a run of each stage is judged on."""
+
+
 def _run_row(study: str, run: RunRecord) -> RunRow:
     return RunRow(
         study=study,
@@ -233,12 +243,22 @@ class StoredRun:
         Raises:
             ValueError: If autokd did not write it; and TypeError.
         """
-        row = self.row
+        row, correct = self.row, RunCorrectRow.unpack(self.correct)
+        whole("seed", row.seed)
+        whole("epochs", row.epochs)
+        real("seconds", row.seconds)
+        for name in ("forgetting", "local_accuracy"):
+            if getattr(row, name) is not None:
+                real(name, getattr(row, name))
+        if not isinstance(row.reason, str):
+            raise TypeError(f"a reason of {row.reason!r:.100}")
+        if row.state is RunState.COMPLETE and not correct.keys() >= _SPLITS[row.stage]:
+            raise ValueError(f"a {row.stage} run that is not judged on {', '.join(_SPLITS[row.stage])}")
         return RunRecord(
             setting=_setting(*(getattr(row, column) for column in SETTING_COLUMNS)),
             tensor_format=TensorFormat(row.memory_format, row.precision),
             reason=row.reason,
-            correct=RunCorrectRow.unpack(self.correct),
+            correct=correct,
             curve=() if self.curve is None else unpack_curve(self.curve),
             logits=StoredLogits(row.id, read_logits) if row.stage is Stage.CONFIRMATION else {},
             **{name: getattr(row, name) for name in _PLAIN},

@@ -9,7 +9,8 @@ from autokd.core.public_calls import checked
 from autokd.core.setting import Pair
 from autokd.errors import ArgumentError, NotTuned
 from autokd.recommendation.participant import ParticipantDecision, decide_for
-from autokd.workflows.results import StoredResults, leaving_out, open_results
+from autokd.workflows.readable import leaving_out
+from autokd.workflows.results import StoredResults, open_results
 from autokd.workspace import Workspace
 
 

@@ -15,6 +15,7 @@ from autokd.federation.federation import Federation
 from autokd.recommendation.evidence import JUDGED
 from autokd.recommendation.judgement import Judgement
 from autokd.search.pair_features import pair_features
+from autokd.workflows.readable import read_each
 from autokd.workflows.results import StoredResults, open_results
 from autokd.workspace import Workspace
 
@@ -43,16 +44,17 @@ def export_results(workspace: Workspace, federation: Federation, results: Stored
     from autokd.report.parquet_table import export as write_table
 
     everybody: list[AnyPair] = [*workspace.pairs, *results.groups()]
-    pairs = [results.records(pair) for pair in everybody]
+    records = read_each(everybody, results.records)
+    pairs = list(records.values())
     if not any(pair.trials or pair.runs or pair.sweep_runs or pair.alternative_runs for pair in pairs):
         config = workspace.config
         raise NotTuned(f"the store has nothing of study {config.name}; run autokd tune or autokd sweep")
-    metadata = _metadata(workspace, federation, results, everybody)
+    metadata = _metadata(workspace, federation, results, list(records))
     return write_table(pairs, path, metadata=metadata, names=workspace.names)
 
 
 def _metadata(
-    workspace: Workspace, federation: Federation, results: StoredResults, everybody: Sequence[AnyPair]
+    workspace: Workspace, federation: Federation, results: StoredResults, pairs: Sequence[AnyPair]
 ) -> dict[str, Any]:
     """Return what the file holds beside the table."""
     return {
@@ -71,7 +73,7 @@ def _metadata(
         ],
         "pairs": {str(pair): asdict(pair_features(federation, pair)) for pair in workspace.pairs},
         "confirmed": {
-            str(pair): _confirmed(judgement) for pair, judgement in results.judgements(everybody).items()
+            str(pair): _confirmed(judgement) for pair, judgement in results.judgements(pairs).items()
         },
     }
 

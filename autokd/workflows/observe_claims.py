@@ -10,6 +10,7 @@ from autokd.core.pair_records import PairRecords
 from autokd.core.public_calls import checked
 from autokd.core.setting import Pair
 from autokd.errors import NotTuned
+from autokd.workflows.readable import read_each
 from autokd.workflows.results import StoredResults, open_results
 from autokd.workspace import Workspace
 
@@ -22,7 +23,7 @@ def observe_claims(workspace: Workspace) -> tuple[Claim, ...]:
         NotTuned: If there is nothing to observe.
     """
     with open_results(workspace, "run autokd tune or autokd sweep") as (_, results):
-        observations = observations_of(results, {pair: results.records(pair) for pair in workspace.pairs})
+        observations = observations_of(results, read_each(workspace.pairs, results.records))
     if not observations:
         config = workspace.config
         raise NotTuned(f"the store has nothing of study {config.name}; run autokd tune or autokd sweep")

@@ -18,6 +18,7 @@ from autokd.search.prediction import Prediction, predicted
 from autokd.search.transfer import warm_started_sampler
 from autokd.text.quoting import counted
 from autokd.workflows.publishing import Payload
+from autokd.workflows.readable import leaving_out
 from autokd.workflows.result_table import columns, gain_of, row_of
 from autokd.workflows.results import StoredResults, nothing_tuned, open_any_results, open_results
 from autokd.workflows.stale import StaleStudies
@@ -194,8 +195,11 @@ def pair_results(results: StoredResults, pairs: Sequence[AnyPair], *, stale: boo
         results.read_ahead(pairs)
     readable = [pair for pair in pairs if not results.is_prepared or results.is_readable(pair)]
     names = results.config.federation.names
-    listed = (_pair_result(results, studies, pair, stale=stale) for pair in readable)
-    return PairResults(replace(result, names=names) for result in listed)
+    listed: list[PairResult] = []
+    for pair in readable:
+        with leaving_out(pair):
+            listed.append(replace(_pair_result(results, studies, pair, stale=stale), names=names))
+    return PairResults(listed)
 
 
 def _pair_result(results: StoredResults, studies: StaleStudies, pair: AnyPair, *, stale: bool) -> PairResult:

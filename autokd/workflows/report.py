@@ -21,6 +21,7 @@ from autokd.federation.federation import Federation
 from autokd.federation.lookup import find
 from autokd.report.data import PairData, ReportData
 from autokd.workflows.observe_claims import observations_of
+from autokd.workflows.readable import leaving_out
 from autokd.workflows.results import StoredResults
 from autokd.workflows.stored_explanation import stored_explanation
 from autokd.workflows.study_warnings import warned_facts
@@ -78,15 +79,12 @@ def report_of(
         asked = workspace.pairs if pairs is None else pairs
         results.only_read()
         for pair in asked:
-            if results.is_readable(pair) and (data := _pair(results, federation, pair)) is not None:
-                shown.append(data)
+            shown += _readable(results, federation, pair)
             if len(shown) == MOST_PAIRS < len(asked):
                 break
         _say_what_is_left_out(shown, asked)
         if pairs is None:
-            readable = filter(results.is_readable, results.groups())
-            of_groups = [_pair(results, federation, group) for group in readable]
-            groups = [data for data in of_groups if data is not None]
+            groups = [data for group in results.groups() for data in _readable(results, federation, group)]
         observations = observations_of(results, {data.pair: data.records for data in shown})
     return ReportData(
         config=config,
@@ -118,7 +116,11 @@ def _say_what_is_left_out(shown: Sequence[PairData], asked: Sequence[Pair]) -> N
             len(asked),
         )
     elif left_out:
-        _log.warning("the report leaves out %d of %d pairs: nothing of them is stored", left_out, len(asked))
+        _log.warning(
+            "the report leaves out %d of %d pairs: nothing of them is stored that can be read",
+            left_out,
+            len(asked),
+        )
 
 
 def _sweep_examples(
@@ -133,6 +135,16 @@ def _sweep_examples(
         if prices is not None:
             examples[data.pair] = sweep_examples(config, space, prices)
     return examples
+
+
+def _readable(results: StoredResults, federation: Federation, pair: AnyPair) -> list[PairData]:
+    """Return what a report shows of a pair; empty if there is nothing, or if it cannot be read."""
+    shown: list[PairData] = []
+    if results.is_readable(pair):
+        with leaving_out(pair):
+            data = _pair(results, federation, pair)
+            shown += [] if data is None else [data]
+    return shown
 
 
 def _pair(results: StoredResults, federation: Federation, pair: AnyPair) -> PairData | None:

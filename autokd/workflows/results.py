@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,10 +15,10 @@ from autokd.core.example_weights import ExampleWeights
 from autokd.core.pair import parse_key, sides_of
 from autokd.core.pair_records import PairRecords
 from autokd.core.price import Prices, TrainingCost
-from autokd.core.records import FederationFacts
+from autokd.core.records import FederationFacts, RunRecord
 from autokd.core.setting import AnyPair, Group, Pair
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
-from autokd.errors import NotTuned, StoreError, StoreUnreachable
+from autokd.errors import NotTuned
 from autokd.federation.federation import Federation
 from autokd.federation.lookup import find, superseded
 from autokd.recommendation import Recommendation, judge_pair, recommend
@@ -31,12 +30,12 @@ from autokd.search.study_names import rivals_name, study_name, sweep_name
 from autokd.statistics.target_weights import aimed
 from autokd.store import Store
 from autokd.workflows.kept_space import kept_space
+from autokd.workflows.readable import check_sizes, leaving_out, read_each
 from autokd.workflows.study_warnings import warned_facts
 from autokd.workspace import Workspace
 
 T = TypeVar("T")
 P = TypeVar("P", bound=AnyPair)
-_log = logging.getLogger(__name__)
 _NOTHING: Final[Mapping[str, Any]] = {
     "trials": (),
     "runs": (),
@@ -150,7 +149,7 @@ class StoredResults:
         rule = self._once(self.store.attributes, study).get("rule", 1) if trials else RULE
         # All trials of a study have the same.
         tensor_format = trials[0].tensor_format if trials else FORMER_FORMAT
-        runs = self._once(self.store.runs, study)
+        runs = self._runs(study)
         bases = self._once(self.store.bases, study) if trials and rule > 1 else ()
         return PairRecords(
             pair=pair,
@@ -180,7 +179,7 @@ class StoredResults:
     def swept(self, pair: AnyPair) -> PairRecords:
         """Return the records of a pair's search and sweep, without race and confirmation."""
         study, sweep = self.study(pair), sweep_name(self.facts.name, self.config, pair)
-        trials, runs = self._once(self.store.trials, study), self._once(self.store.runs, sweep)
+        trials, runs = self._once(self.store.trials, study), self._runs(sweep)
         return PairRecords(
             pair=pair, study=study, trials=trials, sweep_runs=runs, weights=self._weights(pair)
         )
@@ -192,7 +191,7 @@ class StoredResults:
             searched,
             reports=self._once(self.store.reports, searched.study) if searched.trials else {},
             sweep_runs=self.swept(pair).sweep_runs,
-            alternative_runs=self._once(self.store.runs, self.alternatives_study(pair)),
+            alternative_runs=self._runs(self.alternatives_study(pair)),
         )
 
     def judged(self, pair: AnyPair) -> JudgedPair:
@@ -202,19 +201,24 @@ class StoredResults:
         return self._judged[pair]
 
     def judgements(self, pairs: Iterable[P]) -> dict[P, Judgement]:
-        """Return the judgements of those pairs that are finished and did not fail."""
-        judged = {pair: self.judged(pair) for pair in pairs}
+        """Return the judgements of those pairs that are finished and did not fail, and can be read."""
+        judged = read_each(pairs, self.judged)
         return {pair: verdict for pair, verdict in judged.items() if isinstance(verdict, Judgement)}
 
     def recommendation(self, pair: AnyPair) -> Recommendation:
         """Return the recommendation that follows from the records of the pair and the reverse pair.
+
+        If those of the reverse pair cannot be read, a notice says so, and its answer is unknown.
 
         Raises:
             NotTuned: If there is none yet.
         """
         if pair not in self._recommendations:
             records, judged = self.searched(pair), self.judged(pair)
-            reverse = self.judged(pair.reverse) if isinstance(pair, Pair) else None
+            reverse: JudgedPair | None = None
+            if isinstance(pair, Pair):
+                with leaving_out(pair.reverse):
+                    reverse = self.judged(pair.reverse)
             self._recommendations[pair] = recommend(
                 self.config, self.facts, records, judged, reverse=reverse, cost=self.cost(records)
             )
@@ -270,6 +274,11 @@ class StoredResults:
     def _weights(self, pair: AnyPair) -> ExampleWeights:
         return self.facts.participants[pair.student].weights
 
+    def _runs(self, study: str) -> tuple[RunRecord, ...]:
+        runs = self._once(self.store.runs, study)
+        check_sizes(study, runs, self.facts)
+        return runs
+
     def _once(self, read: Callable[[str], T], study: str) -> T:
         """Return what a method of the store reads of a study; it is read once."""
         cache = self._read[study]
@@ -278,23 +287,6 @@ class StoredResults:
             cache[read.__name__] = _NOTHING[read.__name__] if unknown else read(study)
         value: T = cache[read.__name__]
         return value
-
-
-@contextmanager
-def leaving_out(pair: AnyPair) -> Iterator[None]:
-    """Turn the error that a pair's stored records cannot be read into a notice.
-
-    One row that was forged or damaged must not hide all other pairs.
-
-    Raises:
-        StoreUnreachable: If the database does not answer.
-    """
-    try:
-        yield
-    except StoreUnreachable:
-        raise
-    except StoreError as error:
-        _log.warning("pair %s is left out: %s", pair, error)
 
 
 @contextmanager

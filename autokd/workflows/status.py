@@ -23,7 +23,8 @@ from autokd.recommendation.whole_federation import Answer, WholeFederation, whol
 from autokd.search.progress import VerdictSummary
 from autokd.statistics.false_discovery import Discoveries, discoveries
 from autokd.store import DriverFacts, validated
-from autokd.workflows.results import StoredResults, leaving_out, nothing_tuned, open_any_results
+from autokd.workflows.readable import leaving_out
+from autokd.workflows.results import StoredResults, nothing_tuned, open_any_results
 from autokd.workflows.stale import StaleStudies, stale_hint
 from autokd.workspace import Workspace
 

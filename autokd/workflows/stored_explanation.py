@@ -22,6 +22,7 @@ from autokd.recommendation.judgement import Judgement
 from autokd.recommendation.position import Advice
 from autokd.recommendation.race import records_of, to_be_run
 from autokd.recommendation.verdict import WITH_RIVALS
+from autokd.workflows.readable import read_each
 from autokd.workflows.results import StoredResults
 
 Runs = Mapping[AnyPair, Sequence[RunRecord]]
@@ -35,7 +36,8 @@ def stored_explanation(results: StoredResults, federation: Federation, pair: Pai
         NotTuned: If the pair has no recommendation yet, or its runs failed.
     """
     sides: tuple[AnyPair, ...] = (pair, pair.reverse)
-    runs = {side: results.records(side).alternative_runs for side in sides}
+    records = read_each(sides, results.records)
+    runs = {side: records[side].alternative_runs if side in records else () for side in sides}
     return ExplanationTask.of(results, federation, pair).explanation(runs) if runs[pair] else None
 
 
@@ -74,8 +76,8 @@ class ExplanationTask:
             reverse = judgement, _compared(results, federation, pair.reverse, judgement)
         compared = _compared(results, federation, pair, recommendation.judgement)
         rest = [number for number in range(len(results.facts.participants)) if number not in pair.meeting]
-        others = [results.swept(Pair(teacher, student)) for teacher, student in permutations(rest, 2)]
-        elsewhere = best_elsewhere(others, results.facts, transfer_sets=compared.transfer_sets)
+        others = read_each((Pair(*sides) for sides in permutations(rest, 2)), results.swept)
+        elsewhere = best_elsewhere(list(others.values()), results.facts, transfer_sets=compared.transfer_sets)
         return cls(
             recommendation=recommendation,
             compared=replace(compared, elsewhere=elsewhere),

@@ -16,7 +16,8 @@ from autokd.execution.run_queue import FixedRunQueue, RunQueueProgress
 from autokd.recommendation.decision import Decision
 from autokd.search.study_names import sweep_name
 from autokd.workflows.callbacks import Callbacks
-from autokd.workflows.results import StoredResults, leaving_out
+from autokd.workflows.readable import leaving_out
+from autokd.workflows.results import StoredResults
 from autokd.workflows.session import RunSession, run_session
 from autokd.workspace import Workspace
 
