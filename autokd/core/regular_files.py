@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,18 @@ SLACK: Final = 2**27
 """Bytes that any file may unfold to."""
 _BLOCK: Final = 512
 _MOSTLY_EMPTY: Final = 32
+
+
+def check_regular(status: os.stat_result) -> None:
+    """Refuse a folder, and a pipe or a device, which would be waited for.
+
+    Raises:
+        ValueError: The message belongs behind the file's name.
+    """
+    if stat.S_ISDIR(status.st_mode):
+        raise ValueError("cannot be read: Is a directory")
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("cannot be read: it is a pipe or a device, not a file")
 
 
 def regular_size(file: Path, *, most: int) -> int:
@@ -21,10 +34,7 @@ def regular_size(file: Path, *, most: int) -> int:
         OSError: If there is no such file.
     """
     status = file.stat()
-    if stat.S_ISDIR(status.st_mode):
-        raise ValueError("cannot be read: Is a directory")
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("cannot be read: it is a pipe or a device, not a file")
+    check_regular(status)
     if status.st_size > most:
         raise ValueError(f"is too large: {in_words(status.st_size)}, and at most {in_words(most)} are read")
     # Some file systems do not say what a file takes.

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy.engine import URL
 
 from autokd.core.atomic_write import make_folder
+from autokd.core.regular_files import check_regular
 from autokd.errors import InputError, NotTuned, StoreError
 from autokd.store.identity import new_identity, short_form
 from autokd.store.url import redacted, sqlite_file
@@ -53,6 +54,10 @@ def restore(url: URL, source: Path) -> None:
     target = _file(url)
     if not source.exists():
         raise InputError(f"there is no backup {source}")
+    try:
+        check_regular(source.stat())
+    except ValueError as error:
+        raise InputError(f"{source} {error}") from error
     if source.resolve() == target.resolve():
         raise InputError(f"{source} is the store itself")
     fresh = target.with_name(f"{target.name}.restoring")

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspe
 from sqlalchemy.engine import URL
 
 from autokd.core.atomic_write import OWNER_ONLY, make_folder
+from autokd.core.regular_files import check_regular
 from autokd.errors import NotTuned, StorageUnavailable, StoreError
 from autokd.store import patience
 from autokd.store.db_errors import translate_errors
@@ -62,6 +63,7 @@ def connect(url: URL, *, create: bool) -> RDBStorage:
     """Return Optuna's storage on a database that has all tables, also ours; see `Store.open`."""
     options, file = _engine_options(url), sqlite_file(url)
     if file is not None and (create or file.exists()):
+        _check_files(file)
         _prepare_file(file)
         check_write_ahead_log(file)
     if not create:
@@ -119,6 +121,20 @@ def _connected(url: URL, options: Mapping[str, Any]) -> Connection:
         names = f" ({', '.join(url.query)})" if url.query else ""
         problem = f"the driver does not take its options{names}: {type(error).__name__}"
         raise StorageUnavailable(f"storage {redacted(url)!r}: {problem}; check --storage") from None
+
+
+def _check_files(file: Path) -> None:
+    """Check that regular files lie where SQLite has its files: it would wait for a pipe for ever."""
+    for path in (file, *(file.with_name(file.name + ending) for ending in ("-wal", "-shm", "-journal"))):
+        try:
+            check_regular(path.stat())
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            problem = f"{path} cannot be read: {error.strerror}"
+            raise StorageUnavailable(f"{problem}; choose another --home or --storage") from error
+        except ValueError as error:
+            raise StorageUnavailable(f"{path} {error}; choose another --home or --storage") from error
 
 
 def _prepare_file(file: Path) -> None:

@@ -67,12 +67,15 @@ def bits(examples: int, seed: int = 0) -> np.ndarray:
 def complete_run(
     *, setting: Setting = DEFAULT, seed: int = 2000, stage: Stage = Stage.CONFIRMATION
 ) -> RunRecord:
+    correct = {Split.CONFIRMATION: bits(350, seed), Split.TEST: bits(253, seed)}
+    if stage in (Stage.RACE, Stage.SWEEP):
+        correct[Split.VALIDATION] = bits(200, seed)
     return RunRecord(
         stage=stage,
         setting=setting,
         seed=seed,
         state=RunState.COMPLETE,
-        correct={Split.CONFIRMATION: bits(350, seed), Split.TEST: bits(253, seed)},
+        correct=correct,
         forgetting=-0.1,
         local_accuracy=1 / 3,
         epochs=10,

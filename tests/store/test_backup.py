@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -112,3 +113,10 @@ def test_a_plain_copy_of_a_backup_beside_the_old_log_is_recognised(file: Path, t
 def test_servers_have_tools_of_their_own(address: str, tool: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=tool):
         backup(normalise(address), tmp_path / "copy.db")
+
+
+def test_a_pipe_is_no_backup_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe cannot be read: it is a pipe or a device"):
+        restore(normalise(sqlite_url(tmp_path / "studies.db")), tmp_path / "pipe")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +11,7 @@ import optuna
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from autokd.errors import NotTuned, StoreError
+from autokd.errors import NotTuned, StorageUnavailable, StoreError
 from autokd.store import Store, normalise, sqlite_url
 from autokd.store.migrations import VERSION_TABLE
 
@@ -105,3 +107,23 @@ def test_all_who_meet_on_an_empty_database_get_in(empty: str) -> None:
         assert list(pool.map(meet, range(4))) == [("study of all",)] * 4
     with Store.open(empty, create=False) as store:
         assert len(store.attributes("study of all")) == 4
+
+
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("create", [False, True])
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(
+    file: Path, ending: str, create: bool
+) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    place = file.with_name(file.name + ending)
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    with pytest.raises(StorageUnavailable, match=f"{re.escape(place.name)} cannot be read: it is a pipe"):
+        Store.open(sqlite_url(file), create=create)
+
+
+def test_a_folder_in_the_place_of_a_store_is_named(file: Path) -> None:
+    file.mkdir(parents=True)
+    with pytest.raises(StorageUnavailable, match="cannot be read: Is a directory"):
+        Store.open(sqlite_url(file))
