@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from autokd.core.atomic_write import OWNER_ONLY
+from autokd.core.regular_files import check_regular
 
 Arrays = Mapping[str, NDArray[np.generic]]
 """Arrays of one file, by name."""
@@ -60,8 +61,9 @@ def read(file: Path) -> dict[str, NDArray[Any]]:
     Raises:
         OSError: If the file cannot be read.
         SafetensorError: If it is no such file, or cut off.
-        ValueError: If NumPy lacks a type that it holds.
+        ValueError: If NumPy lacks a type that it holds, or it is a pipe or a device.
     """
+    check_regular(file.stat())
     # The library checks the header: types, and that the arrays fill the file without a gap.
     with safe_open(file, framework="numpy"):
         pass

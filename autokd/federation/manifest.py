@@ -12,6 +12,7 @@ from autokd.config.base import Frozen
 from autokd.config.federation import AnyFederation, ExternalArchitecture
 from autokd.config.mistakes import problems_of
 from autokd.core.finding import Finding
+from autokd.core.regular_files import regular_size
 from autokd.errors import FederationError
 from autokd.federation.hashing import Hashes
 
@@ -19,6 +20,8 @@ FORMAT: Final = 1
 OF_TENSORS: Final = 2
 """Format of a federation whose inputs are no images, which earlier versions would not understand."""
 MANIFEST: Final = "manifest.json"
+_LONGEST: Final = 2**26
+"""Bytes of a manifest; that of a hundred participants has some thousand."""
 _WAY_OUT: Final = "delete that folder, then run `autokd prepare`"
 
 
@@ -65,6 +68,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     file = folder / MANIFEST
     try:
+        regular_size(file, most=_LONGEST)
         written = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(written, dict) and written.get("format", FORMAT) not in (FORMAT, OF_TENSORS):
             raise FederationError(
@@ -77,7 +81,7 @@ def read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         problems = problems_of(error, written, source="", model=Manifest)
         raise damaged(file, f"{problems.field}: {problems.problem}") from error
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise damaged(file, f"is no JSON ({error})") from error
 
 

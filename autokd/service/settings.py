@@ -176,6 +176,8 @@ def _of_file(file: Path | None) -> Mapping[str, Any]:
         return {}
     try:
         content = tomllib.loads(read_text(path))
+    except RecursionError:
+        raise PlanError(source=str(path), problem="is nested too deeply") from None
     except ValueError as error:
         raise PlanError(source=str(path), problem=f"{error}") from None
     section = content.get(SECTION, {})

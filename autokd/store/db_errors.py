@@ -84,7 +84,10 @@ def validated(what: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, OptunaError):
         raise  # Some of them are LookupErrors, too; `translate_errors` handles them.
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError),
+        *(TypeError, ValueError),
+    ) as error:
         raise StoreError(
             f"what the database has of {what} was not written by autokd ({_of_a_value(error)}); "
             "restore it from a backup, or delete that study in the dashboard and tune the pair again"

@@ -189,3 +189,20 @@ def test_another_name_than_the_contents_cannot_be_loaded_back(home: Path, federa
     save(replace(federation, name="small-22222222"), federations_folder(home) / "small-22222222")
     with pytest.raises(FederationError, match="its content has the name"):
         load(federations_folder(home) / "small-22222222")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "data.safetensors", "participants/0.safetensors"])
+@pytest.mark.parametrize("put", [os.mkfifo, lambda file: file.symlink_to("/dev/zero")], ids=["pipe", "zero"])
+def test_a_pipe_or_a_device_in_the_place_of_a_file_is_not_waited_for(
+    folder: Path, name: str, put: Callable[[Path], None]
+) -> None:
+    (folder / name).unlink()
+    put(folder / name)
+    with pytest.raises(FederationError, match=f"{Path(name).name}: .*it is a pipe or a device"):
+        load(folder)
+
+
+def test_a_manifest_that_is_nested_too_deeply_is_no_json(folder: Path) -> None:
+    (folder / "manifest.json").write_text(100_000 * "[")
+    with pytest.raises(FederationError, match="is no JSON"):
+        load(folder)

@@ -51,6 +51,7 @@ def test_the_file_of_the_working_folder_is_read_if_it_is_there(
         ({}, {}, "[serve]\nport = 70000", ["port:", "70000"]),
         ({}, {}, "serve = 1", ["must be a section, [serve]"]),
         ({}, {}, "[serve", ["a.toml"]),
+        ({}, {}, "a = " + 100_000 * "[", ["a.toml: is nested too deeply"]),
         ({"cors": ["*"]}, {}, "", ["'*' is no origin"]),
         ({"cors": ["https://a.example/path"]}, {}, "", ["is no origin"]),
     ],

@@ -410,7 +410,8 @@ class TestRuns:
 
     def test_correctness_of_a_large_split_fits(self, store: Store, study: str) -> None:
         large = bits(600_000)
-        store.add_run(study, replace(complete_run(), correct={Split.TEST: large}))
+        correct = dict.fromkeys((Split.CONFIRMATION, Split.TEST), large)
+        store.add_run(study, replace(complete_run(), correct=correct))
         np.testing.assert_array_equal(store.runs(study)[0].correct[Split.TEST], large)
 
 
