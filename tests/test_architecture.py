@@ -107,6 +107,42 @@ def test_docstrings_do_not_lean_on_the_one_before() -> None:
     assert not leaning, f"say what it is in full, not 'likewise' or 'Of ...': {leaning}"
 
 
+def undeclared(text: str) -> list[str]:
+    """Names that a docstring's `Args` explain, and that the function does not have."""
+    wrong = []
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        explained = (ast.get_docstring(node) or "").partition("\nArgs:\n")[2]
+        section = re.split(r"^\S", explained, maxsplit=1, flags=re.MULTILINE)[0]
+        names = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+        listed = re.findall(r"^    ([a-z_*][\w*]*(?:, [a-z_*][\w*]*)*): ", section, flags=re.MULTILINE)
+        wrong += [
+            f"{node.name}: {name}"
+            for line in listed
+            for name in re.split(", ", line.replace("*", ""))
+            if name not in names
+        ]
+    return wrong
+
+
+def test_docstrings_explain_arguments_that_exist() -> None:
+    wrong = {
+        str(file.relative_to(PACKAGE)): names
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if (names := undeclared(file.read_text(encoding="utf-8")))
+    }
+    assert not wrong, f"they were renamed or removed: {wrong}"
+
+
+def test_an_argument_that_does_not_exist_is_noticed() -> None:
+    text = (
+        'def f(a, *b, c=1):\n    """F.\n\n    Args:\n        a, b: A.\n            d: text.\n'
+        '        c: C.\n        e: E.\n\n    Returns:\n        g: text.\n    """\n'
+    )
+    assert undeclared(text) == ["f: e"]
+
+
 def test_the_root_has_few_modules() -> None:
     extra = {file.stem for file in PACKAGE.glob("*.py")} - ROOT_MODULES
     assert not extra, f"move into a package: {', '.join(sorted(extra))}"

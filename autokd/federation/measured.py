@@ -121,7 +121,7 @@ def doubt(
     Args:
         module: Model on `compute.device`.
         predictions: Its answers.
-        given: Input as the recipe says it.
+        declared: Input as the recipe says it.
         facts: Pixels or numbers of the data.
     """
     labels = data.labels

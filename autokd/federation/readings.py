@@ -60,7 +60,7 @@ def plausible(declared: Input, facts: Facts) -> list[Reading]:
     """Return the readings that are mistaken for each other, the likeliest first.
 
     Args:
-        given: Input as the recipe says it.
+        declared: Input as the recipe says it.
         facts: Pixels or numbers of the model's own data.
     """
     if isinstance(facts, TensorFacts):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from autokd.report import ReportFacts
 
 _SHARE: Final = 0.1
-"""Of the time, that contents are made anew while results come in all the time: a batch needs its cores."""
+"""Share of the time in which contents are made anew while results come in: a batch needs its cores."""
 _LONGEST_SECONDS: Final = 10.0
 """After so long they are made anew in any case: what took long once need not do so again."""
 _MOST: Final = 64
