@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Final
 from urllib.parse import parse_qs
@@ -15,10 +16,12 @@ from autokd.errors import PlanError
 from autokd.service.auth import address_of, check_guesses
 from autokd.service.context import Context, InContext
 from autokd.service.pages.rendering import page_router, rendered, token_of
+from autokd.service.pages.work import ACTIVE
 from autokd.service.problems import Problem
 from autokd.service.resources.studies import list_studies
 from autokd.service.sessions import cookie_name
 from autokd.service.views import OpenStudy
+from autokd.store.jobs import Jobs
 from autokd.workflows.status import status_in
 
 router = page_router()
@@ -26,6 +29,8 @@ router = page_router()
 _FORM: Final = "application/x-www-form-urlencoded"
 _LONGEST: Final = 4096
 """Bytes of the longest form that can hold a token."""
+_MOST: Final = 1000
+"""Most jobs that are counted."""
 _NEXT: Final = re.compile(r"/(?:studies/|optuna/)[A-Za-z0-9._~%/?=&-]{0,500}", re.ASCII)
 """Addresses that signing in may lead to: pages of this service and no other."""
 _NOT_VALID: Final = "This token does not hold: it is mistyped, expired or revoked."
@@ -38,6 +43,7 @@ class StudyLine:
     Attributes:
         participants, pairs: None if the recipe cannot be used.
         judged: Pairs that have a verdict.
+        jobs: Jobs that wait or are being done.
         problem: Why it cannot be used; empty if it can.
     """
 
@@ -46,6 +52,7 @@ class StudyLine:
     participants: int | None
     pairs: int | None
     judged: int = 0
+    jobs: int = 0
     problem: str = ""
 
 
@@ -127,6 +134,7 @@ def _is_secure(request: Request) -> bool:
 
 def _lines(context: Context) -> list[StudyLine]:
     lines = []
+    active = Counter(job.study for job in Jobs(context.opened.store).jobs(states=ACTIVE, limit=_MOST))
     for entry in list_studies(context):
         problem = "; ".join(f"{each.file}: {each.field}: {each.problem}" for each in entry.problems)
         judged = 0
@@ -142,6 +150,7 @@ def _lines(context: Context) -> list[StudyLine]:
                 participants=entry.participants,
                 pairs=entry.pairs,
                 judged=judged,
+                jobs=active[entry.name],
                 problem=problem,
             )
         )

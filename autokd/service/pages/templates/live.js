@@ -18,6 +18,7 @@
   for (const part of main.children) sources.set(part, part.outerHTML);
 
   class Over extends Error {}
+  class Refused extends Error {}
 
   async function fetched(address) {
     const answer = await fetch(address, { headers: { Accept: "text/html" } });
@@ -208,6 +209,75 @@
     });
   }
 
+  // Answers of the service to what was asked for; a problem says what is wrong and the way out.
+  async function post(address, body) {
+    const options = { method: "POST", headers: { Accept: "application/json" } };
+    if (body !== undefined) {
+      options.headers["Content-Type"] = "application/json";
+      options.body = JSON.stringify(body);
+    }
+    const answer = await fetch(address, options);
+    if (answer.status === 401) throw new Over("signed out");
+    const content = await answer.json();
+    if (answer.ok) return content;
+    const { detail, way_out: wayOut } = content;
+    throw new Refused(wayOut && !detail.includes(wayOut) ? `${detail}; ${wayOut}` : detail);
+  }
+
+  async function ask(address, body, words) {
+    const place = document.querySelector("[data-answer]");
+    place.textContent = "";
+    await guarded(async () => {
+      try {
+        const job = await post(address, body);
+        place.className = "";
+        place.textContent = words(job);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        place.className = "problem";
+        place.textContent = error.message;
+      }
+      await work();
+    });
+  }
+
+  // What the form asks for, as a request of a job; what is left empty is the study's own.
+  function batch(form) {
+    const fields = new FormData(form);
+    const text = (name) => (fields.get(name) || "").trim();
+    const pairs = text("pairs");
+    const request = { what: "tune", study: live.study };
+    // Names of participants may hold spaces; then there is a line or a semicolon between pairs.
+    const between = /[;\n]/.test(pairs) ? /[;\n]+/ : /\s+/;
+    request.pairs = pairs === "all" ? pairs : pairs.split(between).map((pair) => pair.trim()).filter(Boolean);
+    if (text("trials")) request.trials = Number(text("trials"));
+    if (text("minutes")) request.budget = { seconds: 60 * Number(text("minutes")) };
+    if (text("space")) request.space = text("space");
+    if (text("position")) request.position = text("position");
+    return request;
+  }
+
+  addEventListener("submit", async (event) => {
+    if (!event.target.matches("[data-start]")) return;
+    event.preventDefault();
+    const button = event.target.querySelector("button");
+    button.disabled = true;
+    await ask("/v1/jobs", batch(event.target), (job) => `Job ${job.id} is ${job.state}.`);
+    button.disabled = false;
+  });
+  addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-cancel], [data-retry]");
+    if (!button) return;
+    button.disabled = true;
+    const id = button.dataset.cancel;
+    if (id) {
+      await ask(`/v1/jobs/${id}/cancel`, undefined, (job) => (
+        job.state === "cancelled" ? `Job ${id} is cancelled.` : `Job ${id} ends with the next report of its runs.`));
+    } else {
+      await ask("/v1/jobs", JSON.parse(button.dataset.retry), (job) => `Job ${job.id} is ${job.state}.`);
+    }
+    button.disabled = false;
+  });
   addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
