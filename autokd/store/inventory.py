@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, MetaData, Table, delete, func, inspect, select
+from sqlalchemy import Connection, MetaData, Table, delete, func, inspect, select, type_coerce
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.types import NullType
 
 from autokd.store.db_errors import translate_errors
 from autokd.store.store import Store
@@ -55,7 +56,11 @@ def stored_studies(store: Store) -> tuple[StoredStudy, ...]:
     with _connected(store) as connection:
         tables = _optuna_tables(connection)
         studies, trials = tables["studies"], tables["trials"]
-        times = func.min(trials.c.datetime_start), func.max(trials.c.datetime_complete)
+        # As the driver of the database returns them: SQLAlchemy's own reading ends at the first odd one.
+        times = (
+            type_coerce(time, NullType)
+            for time in (func.min(trials.c.datetime_start), func.max(trials.c.datetime_complete))
+        )
         query = select(studies.c.study_name, func.count(), *times).join(
             trials, trials.c.study_id == studies.c.study_id
         )
@@ -141,6 +146,11 @@ def _optuna_tables(connection: Connection) -> Mapping[str, Table]:
 
 
 def _utc(time: Any) -> datetime | None:
+    if isinstance(time, str):  # SQLite keeps texts.
+        try:
+            time = datetime.fromisoformat(time)
+        except ValueError:
+            return None
     # NOTE: Optuna's columns have no time zone; autokd writes UTC into them.
     return time.replace(tzinfo=UTC) if isinstance(time, datetime) else None
 

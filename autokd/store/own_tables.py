@@ -159,7 +159,7 @@ class OwnTables:
 
     def federations(self) -> tuple[str, ...]:
         with Session(self._engine) as session:
-            return tuple(session.scalars(select(FederationRow.name).order_by(FederationRow.id)))
+            return _texts(session.scalars(select(FederationRow.name).order_by(FederationRow.id)))
 
 
 def grouped(result: Result[Any]) -> Mapping[int, Sequence[Row[Any]]]:

@@ -106,7 +106,7 @@ class OutageRetry:
             again: Replaces `call` after a failure, when it is unknown whether `call` has written.
         """
         since: datetime | None = None
-        began = time.monotonic()
+        failing: float | None = None
 
         def attempt() -> _T:
             with translate_errors(self._url):
@@ -126,9 +126,12 @@ class OutageRetry:
             self.on_outage(Outage(since, state.attempt_number, str(reason)))
 
         def over(state: RetryCallState) -> bool:
+            nonlocal failing
             if self._given_up:
                 return not _is_momentary(state) or state.attempt_number >= _LAST_TRIES
-            in_time = time.monotonic() - began < _MOMENT_SECONDS
+            # Since the first failure: on a machine that is busy, the call itself may have taken longer.
+            failing = failing or time.monotonic()
+            in_time = time.monotonic() - failing < _MOMENT_SECONDS
             return not (self.held or (in_time and _is_momentary(state)))
 
         retrying = Retrying(

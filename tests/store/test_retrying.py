@@ -212,6 +212,21 @@ def test_without_a_lease_a_cut_connection_is_tried_again_for_some_time(
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_call_that_took_long_before_it_was_cut_is_tried_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "_MOMENT_SECONDS", 0.1)
+
+    def fates() -> Iterator[str]:
+        time.sleep(0.15)
+        yield "cut"
+        yield from repeat("fine")
+
+    make_fickle(store, fates())
+    assert store.trials(STUDY) == ()
+
+
+@pytest.mark.usefixtures("quick")
 def test_who_is_stopping_tries_again_only_after_a_cut_and_twice(store: Store) -> None:
     store.leases.acquire([STUDY])
     store.leases.give_up()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,22 @@ def test_a_home_is_listed_by_federation_and_recipe(home: Path) -> None:
     assert batch.began is not None
     assert batch.ended is not None
     assert batch.began < batch.ended
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "UPDATE trials SET datetime_start = '', datetime_complete = 'x' WHERE trial_id = 1",
+        "UPDATE trials SET datetime_start = -1, datetime_complete = 1e400 WHERE trial_id = 1",
+        "UPDATE autokd_federation SET name = x'ff00'",
+    ],
+)
+def test_a_forged_row_hides_nothing_else(home: Path, forged: str) -> None:
+    with closing(sqlite3.connect(home / "autokd.db")) as connection:
+        connection.execute(forged)
+        connection.commit()
+    (federation,) = listed(home).federations
+    assert (federation.batches[0].trials, federation.batches[0].began is not None) == (96, True)
 
 
 def test_an_empty_home_and_one_without_a_store(home: Path, tmp_path: Path) -> None:
