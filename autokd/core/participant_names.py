@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ LONGEST: Final = 40
 """Characters of a name: tables have a column for it."""
 _SEPARATORS: Final = (",", "->", "{", "}")
 """What stands between participants in a pair or a group."""
+_SEVERAL: Final = re.compile(r"all|best:[0-9]+")
+"""What `--teachers` takes for several participants."""
 
 
 def participant_name(written: object) -> str:
@@ -38,6 +41,8 @@ def participant_name(written: object) -> str:
         raise ValueError(
             f"{quoted(name)} looks like an option; let it begin with something other than a hyphen"
         )
+    if _SEVERAL.fullmatch(name):
+        raise ValueError(f"{quoted(name)} means several participants (--teachers); take another name")
     for separator in _SEPARATORS:
         if separator in name:
             raise ValueError(f"{quoted(name)} has {separator!r}, which separates participants; leave it out")

@@ -47,10 +47,13 @@ def test_what_looks_like_a_number_is_none(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", " a", "a\n", "a\x00b", "\u200b", "a,b", "a->b", "{a}", "-a", "a" * 41, 4, None]
+    "name",
+    ["", " a", "a\n", "a\x00b", "\u200b", "a,b", "a->b", "{a}", "-a", "a" * 41, 4, None, "all", "best:2"],
 )
 def test_what_could_be_misread_is_refused(name: object) -> None:
-    with pytest.raises(ValueError, match=r"must be a text|a name is|separates|looks like an option"):
+    with pytest.raises(
+        ValueError, match=r"must be a text|a name is|separates|looks like an option|means several"
+    ):
         participant_name(name)
 
 
