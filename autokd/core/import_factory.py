@@ -71,7 +71,10 @@ def is_hf(name: str, folder: Path | None) -> bool:
 
 
 def _is_no_own_module(name: str, folder: Path | None) -> bool:
-    return folder is None or not ((folder / f"{name}.py").exists() or (folder / name).exists())
+    """Return whether the recipe's folder has no module of this name; a folder without code is none."""
+    if folder is None:
+        return True
+    return not (folder / f"{name}.py").exists() and not any((folder / name).rglob("*.py"))
 
 
 def _configuration(name: str, folder: Path | None) -> OwnCode:

@@ -14,7 +14,7 @@ import torch
 
 from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation, Network
-from autokd.core.import_factory import is_hf
+from autokd.core.import_factory import is_hf, is_timm
 from autokd.core.setting import Split
 from autokd.errors import PlanError
 from autokd.federation.lookup import find, superseded
@@ -41,6 +41,17 @@ def test_a_folder_is_told_from_own_code(tmp_path: Path) -> None:
     assert not is_hf("networks:make", tmp_path)
     (tmp_path / "hf.py").touch()
     assert not is_hf("hf:make", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["hf", "timm"])
+def test_a_folder_of_that_name_is_own_code_only_if_code_is_in_it(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "config.json").write_text("{}")
+    assert is_hf("hf:hf", tmp_path)
+    assert is_timm("timm:resnet18", tmp_path)
+    (tmp_path / name / "__init__.py").touch()
+    assert is_hf("hf:hf", tmp_path) is (name != "hf")
+    assert is_timm("timm:resnet18", tmp_path) is (name != "timm")
 
 
 def test_without_the_package_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
