@@ -9,10 +9,10 @@ import typer
 
 from autokd.cli import options
 from autokd.cli.console import note
-from autokd.cli.dashboard_access import guarded, is_loopback, names_of
-from autokd.cli.dashboard_csv import with_safe_csv
 from autokd.config.defaults import HOME
 from autokd.errors import InputError
+from autokd.workflows.dashboard.access import guarded, is_loopback, names_of
+from autokd.workflows.dashboard.safe_csv import with_safe_csv
 
 
 def dashboard(
@@ -46,9 +46,10 @@ def dashboard(
 
     from optuna_dashboard import wsgi
 
-    # Imported here: plotly takes a while to import.
-    from autokd.cli.dashboard_pairs import with_pairs
     from autokd.store import Store
+
+    # Imported here: plotly takes a while to import.
+    from autokd.workflows.dashboard.pairs import with_pairs
     from autokd.workspace import storage_url
 
     class Server(ThreadingMixIn, WSGIServer):

@@ -23,6 +23,7 @@ from autokd.service.feed import Feed
 from autokd.service.opened_store import FRESH_SECONDS, OpenedStore
 from autokd.service.pages import assets, front
 from autokd.service.pages import studies as study_pages
+from autokd.service.pages.optuna import PREFIX, OptunaDashboard
 from autokd.service.rates import Rates
 from autokd.service.recipes import RecipeTaker
 from autokd.service.resources import audit, commands, files, health, inputs, jobs, models, pairs, studies
@@ -100,6 +101,7 @@ def _api(context: Context) -> FastAPI:
     resources = (studies, pairs, files, commands, jobs, models, inputs, audit, health)
     for module in (*resources, front, assets, study_pages):
         app.include_router(module.router)
+    app.mount(PREFIX, OptunaDashboard(opened))
     problems.install(app, settings.home, settings.root)
 
     rates = Rates(settings.rate, settings.rate * _BURST_SECONDS)

@@ -13,8 +13,8 @@ from pathlib import Path
 import optuna
 import pytest
 
-from autokd.cli.dashboard_access import is_loopback, names_of
 from autokd.store import Store, sqlite_url
+from autokd.workflows.dashboard.access import is_loopback, names_of
 from tests.cli.conftest import PROGRAM
 
 CHANGES = [

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt
 
-from autokd.cli.dashboard_pairs import titled
 from autokd.core.records import TrialRecord, TrialState
 from autokd.core.setting import Setting, TransferSet
 from autokd.report.dashboard import MOST_BYTES, attributes, fitted, note, presentation, slim
@@ -20,6 +19,7 @@ from autokd.report.facts.report import PairFacts
 from autokd.report.figures.common import Figure
 from autokd.report.figures.pairs import curve_figure
 from autokd.text.escaping import one_line
+from autokd.workflows.dashboard.pairs import titled
 from tests.report.samples import BASELINE, HOT, STOPPED, TRIALS, WON, make_recommendation, trial
 
 COMMAND = "autokd tune --study digits --space default --pair 0,1 --trials 32"

@@ -20,7 +20,6 @@ from rich.table import Table
 from rich.text import Text
 
 from autokd.cli.console import _NoticeHandler, _Plain
-from autokd.cli.dashboard_csv import with_safe_csv
 from autokd.cli.listing import ListFormat, written
 from autokd.config.target import remark
 from autokd.core.finding import Finding
@@ -38,6 +37,7 @@ from autokd.text.escaping import (
     python_text,
     shell_word,
 )
+from autokd.workflows.dashboard.safe_csv import with_safe_csv
 
 HOSTILE = (
     *("=1+1", "+1+1", "-2+3", "@SUM(A1)", "\t=1+1", "\r=1+1", " =1+1", "＝1+1", "－1+1", "=cmd|' /C x'!A0"),

@@ -68,6 +68,12 @@ def read_front(
     return rendered(request, "front.html", title="studies", studies=_lines(context))
 
 
+@router.get("/optuna")
+def read_optuna() -> Response:
+    """Lead to Optuna Dashboard, whose addresses begin with a slash more."""
+    return RedirectResponse("/optuna/", 303)
+
+
 @router.post("/sign-in")
 async def sign_in(request: Request, context: InContext) -> Response:
     """Check a token as every request's is checked, and give the browser a session."""

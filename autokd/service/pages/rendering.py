@@ -59,6 +59,7 @@ def render(request: Request, name: str, **content: object) -> str:
             signed_in=None if token is None else token.name,
             scope=None if token is None else token.scope.value,
             may_tune=may_tune(request),
+            open_to_all=request.app.state.context.settings.no_auth,
             duration=duration,
             **content,
         )

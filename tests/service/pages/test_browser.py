@@ -20,7 +20,8 @@ from benchmarks.screen import Screen, chromium
 from tests import browser
 from tests.service.conftest import settings
 
-pytestmark = pytest.mark.slow
+# Other tests may use all cores meanwhile; alone it takes some 20 seconds.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 RECIPE = Path(__file__).parent / "ten.yaml"
 PAGE = "/studies/ten"
@@ -47,7 +48,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, str]]:
     thread.join()
 
 
-async def patient(screen: Screen, condition: str, seconds: float = 240) -> None:
+async def patient(screen: Screen, condition: str, seconds: float = 720) -> None:
     for _ in range(int(seconds / 30)):
         try:
             await screen.wait_for(condition)
