@@ -27,7 +27,17 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What takes longest, longest first. It is handed out before all else, so that all processes end together.
-_LONG = ("cli", "execution", "federation", "store", "torture", "docker", "benchmarks", "test_api.py")
+_LONG = (
+    "cli",
+    "execution",
+    "federation",
+    "store",
+    "torture",
+    "docker",
+    "benchmarks",
+    "documentation",
+    "test_api.py",
+)
 
 # No deadline: other work on the same cores is no defect. In CI the examples are the same in every run.
 settings.register_profile("here", deadline=None)
