@@ -116,7 +116,7 @@ def _connected(url: URL, options: Mapping[str, Any]) -> Connection:
     """Return a connection outside of any pool, which `with` ends."""
     try:
         return create_engine(url, **options, poolclass=NullPool).connect()
-    except (TypeError, ValueError, LookupError) as error:
+    except (AttributeError, TypeError, ValueError, LookupError) as error:
         # A driver's own check of an option; its message may quote a value that is a secret.
         names = f" ({', '.join(url.query)})" if url.query else ""
         problem = f"the driver does not take its options{names}: {type(error).__name__}"

@@ -127,3 +127,8 @@ def test_a_folder_in_the_place_of_a_store_is_named(file: Path) -> None:
     file.mkdir(parents=True)
     with pytest.raises(StorageUnavailable, match="cannot be read: Is a directory"):
         Store.open(sqlite_url(file))
+
+
+def test_an_option_that_the_driver_stumbles_over_is_named_with_its_storage() -> None:
+    with pytest.raises(StorageUnavailable, match=r"does not take its options \(charset\): AttributeError"):
+        Store.open("mysql://root@127.0.0.1:1/test?charset=klingon")
