@@ -57,7 +57,8 @@ def write(folder: Path) -> ExternalFederation:
     for _ in range(400):
         rows_of_step = torch.randint(len(pixels), (64,))
         optimizer.zero_grad()
-        nn.functional.cross_entropy(teacher(pixels[rows_of_step]), right[rows_of_step]).backward()
+        loss = nn.functional.cross_entropy(teacher(pixels[rows_of_step]), right[rows_of_step])
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     torch.save(teacher.state_dict(), folder / "teacher.pt")
 
