@@ -29,14 +29,20 @@ DEV = $(VENV)/.autokd-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test newest oldest torture fuzz bench cifar peers gallery docs check format constraints dist clean
+.PHONY: help demo serve-demo test newest oldest torture fuzz bench cifar peers gallery docs check format constraints dist clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(RUNTIME) ## Tune participant 9 of the built-in federation with teacher 4, and the other way round
 	$(VENV)/bin/autokd tune --study digits --pair 4,9
 	@echo 'To type autokd commands yourself: . $(VENV)/bin/activate'
+
+serve-demo: $(RUNTIME) ## Serve the built-in federation over HTTP, with a new token, until Ctrl-C
+	@$(VENV)/bin/autokd token revoke demo > /dev/null 2>&1 || true
+	@echo "the service: http://127.0.0.1:8321   docs/service.md has what to ask it, with this token:"
+	@echo "export TOKEN=$$($(VENV)/bin/autokd token create --name demo --scope admin --expires 1d 2> /dev/null)"
+	$(VENV)/bin/autokd serve
 
 test: $(DEV) ## Run every test, in two processes (tests/conftest.py says how they are divided)
 	$(VENV)/bin/python -m pytest --numprocesses 2 $(ARGS)

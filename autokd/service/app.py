@@ -64,7 +64,12 @@ class Service:
             guesses=new_guesses(),
         )
         self.api = _api(self.context)
-        self._app = Envelope(self.api, counters=counters, body_seconds=settings.body_seconds)
+        self._app = Envelope(
+            self.api,
+            counters=counters,
+            body_seconds=settings.body_seconds,
+            max_body=settings.max_body,
+        )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._app(scope, receive, send)
@@ -92,7 +97,6 @@ def _api(context: Context) -> FastAPI:
         docs_url=None,  # Those pages load scripts from other hosts.
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=settings.max_body,
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,
     )

@@ -43,10 +43,12 @@ class Envelope:
     Args:
         counters: Counts the requests.
         body_seconds: Longest time that a body may take.
+        max_body: Largest body in bytes; uploads have a bound of their own.
     """
 
-    def __init__(self, app: ASGIApp, *, counters: Counters, body_seconds: float) -> None:
-        self._app, self._counters, self._body_seconds = app, counters, body_seconds
+    def __init__(self, app: ASGIApp, *, counters: Counters, body_seconds: float, max_body: int) -> None:
+        self._app, self._counters = app, counters
+        self._body_seconds, self._max_body = body_seconds, max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -73,7 +75,7 @@ class Envelope:
             await send(message)
 
         try:
-            await self._app(scope, self._limited(receive, upload=_is_upload(scope)), sending)
+            await self._app(scope, self._limited(receive, scope), sending)
         except Exception as error:
             if not isinstance(error, HTTPException):
                 _log.exception("request %s failed", number, exc_info=error)
@@ -86,27 +88,34 @@ class Envelope:
             self._counters.count(method, route, status, seconds)
             _log.info("request", extra={"facts": _facts(scope, status, seconds)})
 
-    def _limited(self, receive: Receive, *, upload: bool) -> Receive:
-        """Return `receive` that does not wait for a body for ever; afterwards it waits as it did.
+    @property
+    def _too_large(self) -> str:
+        return f"the body is too large; it has at most {self._max_body:,} bytes"
 
-        Args:
-            upload: Whether what has come gives it more time: uploads are large.
-        """
-        until, complete = 0.0, False
+    def _limited(self, receive: Receive, scope: Scope) -> Receive:
+        """Return `receive` that takes no endless body, and none that is too large; then it is as it was."""
+        until, complete, size, upload = 0.0, False, 0, _is_upload(scope)
+        announced = Headers(scope=scope).get("content-length", "0")
 
         async def receiving() -> Message:
-            nonlocal complete, until
+            nonlocal complete, until, size
             if complete:
                 return await receive()
             # It begins with the first look: what came before was for the service to do.
             until = until or monotonic() + self._body_seconds
+            if not upload and announced.isdecimal() and int(announced[:19]) > self._max_body:
+                raise HTTPException(413, self._too_large)
             try:
                 message = await asyncio.wait_for(receive(), max(0.0, until - monotonic()))
             except TimeoutError:
                 raise HTTPException(408, "the body took too long; send it at once") from None
             complete = not message.get("more_body", False)
+            size += len(message.get("body", b""))
             if upload:
+                # What has come gives it more time.
                 until += len(message.get("body", b"")) / _LEAST_RATE
+            elif size > self._max_body:
+                raise HTTPException(413, self._too_large)
             return message
 
         return receiving

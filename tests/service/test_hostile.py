@@ -82,6 +82,76 @@ def test_hostile_requests_are_refused(
     assert files(home.parent) == before
 
 
+@pytest.fixture(scope="module")
+def tuner(api: Api) -> Api:
+    """A client that may change something, and means harm."""
+    address = api.service.context.settings.address
+    return Api(api.service, create(address, name="tuner", scope=Scope.TUNE).text)
+
+
+JOB = {"what": "tune", "study": "digits", "pairs": ["4,9"]}
+DEEP = "[" * 400 + "]" * 400
+BODY = {"Content-Type": "application/json"}
+YAML = {"Content-Type": "application/yaml"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "content", "statuses"),
+    [
+        ("POST", "/v1/jobs", BODY, json.dumps({**JOB, "study": "../secret"}), {422}),
+        ("POST", "/v1/jobs", BODY, json.dumps({**JOB, "study": "linked"}), {422}),
+        ("POST", "/v1/jobs", BODY, json.dumps({**JOB, "space": "/etc/passwd"}), {422}),
+        ("POST", "/v1/jobs", BODY, json.dumps({**JOB, "pairs": ["4,9; rm -rf /"]}), {422}),
+        ("POST", "/v1/jobs", BODY, json.dumps({**JOB, "pairs": ["<script>alert(1)</script>"]}), {422}),
+        ("POST", "/v1/jobs", BODY, json.dumps({**JOB, "try": ["__import__('os')"]}), {422}),
+        ("POST", "/v1/jobs", BODY, json.dumps({**JOB, "out": "/etc/cron.d/x"}), {422}),
+        ("POST", "/v1/jobs", BODY, json.dumps({**JOB, "trials": 10**30}), {422}),
+        ("POST", "/v1/jobs", BODY, '{"what": "tune", "study": "digits", "trials": NaN}', {400, 422}),
+        ("POST", "/v1/jobs", BODY, f'{{"what": "tune", "study": {DEEP}}}', {400, 422}),
+        ("POST", "/v1/jobs", BODY, "x" * 1001, {413}),
+        ("POST", "/v1/jobs", {"Content-Type": "text/plain"}, json.dumps(JOB), {415, 422}),
+        ("POST", "/v1/jobs", {**BODY, "Origin": "https://evil.example"}, json.dumps(JOB), {403}),
+        ("POST", "/v1/jobs", {**BODY, "Idempotency-Key": "a" * 201}, json.dumps(JOB), {422}),
+        ("GET", "/v1/jobs/..%2F..%2Fsecret", {}, "", {404, 422}),
+        ("GET", "/v1/jobs/99999999999999999999", {}, "", {422}),
+        ("GET", "/v1/jobs/1/../../secret", {}, "", {404}),
+        ("GET", "/v1/jobs/1/model", {"Range": "bytes=-99999999999999999999"}, "", {404}),
+        ("GET", "/v1/jobs/1/events", {"Last-Event-ID": "1' OR '1'='1"}, "", {404, 422}),
+        ("GET", "/v1/jobs?state=queued'--", {}, "", {422}),
+        ("PUT", "/v1/files/..%2F..%2Fsecret.yaml", {}, "x", {422}),
+        ("PUT", "/v1/files/a%0d%0aSet-Cookie:%20a=b", {}, "x", {404, 422}),
+        ("PUT", "/v1/studies/linked", YAML, "name: a", {409}),
+        (
+            "PUT",
+            "/v1/studies/a",
+            YAML,
+            "!!python/object/apply:os.system [ls]",
+            {422},
+        ),
+        ("PUT", "/v1/studies/<b>", YAML, "name: a", {422}),
+        ("GET", "/v1/audit", {}, "", {403}),
+    ],
+)
+def test_hostile_changes_are_refused(
+    tuner: Api,
+    home: Path,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    content: str,
+    statuses: set[int],
+) -> None:
+    before = files(home.parent)
+    answer = tuner.request(method, path, headers=headers, content=content)
+    assert answer.status_code in statuses, answer.text
+    for secret in ("hunter2", str(home.parent), "Traceback"):
+        assert secret not in answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "set-cookie" not in answer.headers
+    assert files(home.parent) == before
+    assert tuner.json("/v1/jobs") == []
+
+
 def files(folder: Path) -> list[str]:
     """All files but those that SQLite has while its database is open."""
     return sorted(str(file) for file in folder.rglob("*") if not file.name.startswith("autokd.db-"))
@@ -104,6 +174,70 @@ VALUES = [
     "none",
     "private",
 ]
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    10**40,
+    0.5,
+    "",
+    "0",
+    "\u202e",
+    "digits",
+    "tune",
+    "4,9",
+    "all",
+    [],
+    ["4,9"],
+    [[]],
+    {},
+    {"": 1},
+]
+FIELDS = [
+    "what",
+    "study",
+    "pairs",
+    "pair",
+    "student",
+    "teachers",
+    "space",
+    "trials",
+    "try",
+    "budget",
+    "setting",
+]
+ROUTES = [
+    ("POST", "/v1/jobs"),
+    ("GET", "/v1/jobs/{}"),
+    ("POST", "/v1/jobs/{}/cancel"),
+    ("GET", "/v1/jobs/{}/events"),
+    ("GET", "/v1/jobs/{}/model"),
+    ("GET", "/v1/jobs/{}/card"),
+    ("PUT", "/v1/studies/{}"),
+    ("PUT", "/v1/files/{}"),
+]
+
+
+def test_no_odd_change_is_a_defect(tuner: Api, home: Path) -> None:
+    """Every answer has a status below 500, every error is a problem document, and every job can be read."""
+    draw = random.Random(2)
+    for _ in range(200):
+        method, path = draw.choice(ROUTES)
+        path = path.format(draw.choice([*VALUES, "1", "2"]))
+        fields = {name: draw.choice(ODD) for name in draw.sample(FIELDS, draw.randrange(6))}
+        usual = {"what": draw.choice(["tune", "sweep", "explain", "distill"]), "study": "digits"}
+        body = {**usual, **fields} if draw.random() < 0.8 else draw.choice(ODD)
+        headers = {"Content-Type": "application/json", "Range": draw.choice(["bytes=0-1", "x", "bytes=9-"])}
+        answer = tuner.request(method, path, content=json.dumps(body), headers=headers)
+        assert answer.status_code < 500, (method, path, body, answer.text)
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["status"] == answer.status_code
+        if answer.status_code == 202:
+            assert tuner.get(answer.headers["location"]).status_code == 200
+    assert sorted(entry.name for entry in (home / "recipes").iterdir()) == ["linked.yaml"]
 
 
 def test_no_odd_request_is_a_defect(api: Api) -> None:

@@ -70,8 +70,6 @@ async def put_study(context: InContext, request: Request, name: StudyName) -> Re
 @router.put(
     "/files/{path:path}",
     summary="Put a file of data, or a checkpoint",
-    # The settings have another bound for these.
-    max_body_size=2**62,
     response_model=FileEntry,
     responses={
         **errors(400, 409, 413, 507),
