@@ -52,8 +52,9 @@ def test_a_job_is_shown_from_its_post_to_its_end(service: Service, tuner: Api, r
     after = work_of(service.context, "digits", None).version
     assert before != after
     text = tuner.get(WORK).text
-    assert f"{job['id']} tune 4,9 9,4, at most 8 trials a pair, 90 seconds queued – tuner Cancel" in words(
-        text
+    assert (
+        f"Job {job['id']} queued tune 4,9 9,4, at most 8 trials a pair, 90 seconds asked by tuner Cancel"
+        in words(text)
     )
     assert f'data-cancel="{job["id"]}"' in text
     assert "data-cancel" not in reader.get(WORK).text
@@ -82,7 +83,7 @@ def test_progress_is_that_of_the_json(service: Service, tuner: Api) -> None:
     driver.progress({**figures, "pairs": 2, "judged": 1}, fruitful=True)
     driver.wait("waits: <b>")
     text = tuner.get(WORK).text
-    line = re.search(rf'<tr data-job="{number}">.*?</tr>', text, re.DOTALL)
+    line = re.search(rf'<li data-job="{number}">.*?</li>', text, re.DOTALL)
     assert line is not None
     assert 'max="12" value="3"' in line[0]
     assert "waits: &lt;b&gt;" in line[0]
