@@ -52,7 +52,10 @@ def report_data(
         return report_of(workspace, federation, facts, None, pairs, options=options)
     with store:
         results = StoredResults.of(workspace, facts, store)
-        return report_of(workspace, federation, facts, results, pairs, options=options)
+        data = report_of(workspace, federation, facts, results, pairs, options=options)
+    if federation is not None:
+        _say_what_is_left_out(data.pairs, workspace.pairs if pairs is None else pairs)
+    return data
 
 
 def report_of(
@@ -82,7 +85,6 @@ def report_of(
             shown += _readable(results, federation, pair)
             if len(shown) == MOST_PAIRS < len(asked):
                 break
-        _say_what_is_left_out(shown, asked)
         if pairs is None:
             groups = [data for group in results.groups() for data in _readable(results, federation, group)]
         observations = observations_of(results, {data.pair: data.records for data in shown})
