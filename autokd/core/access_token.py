@@ -20,9 +20,9 @@ class Scope(StrEnum):
     READ = "read"
     """Read studies, pairs and reports."""
     TUNE = "tune"
-    """Also put study recipes."""
+    """Also post and cancel jobs, put study recipes, and upload new files."""
     ADMIN = "admin"
-    """Everything."""
+    """Also replace files, and read who has changed what."""
 
     def includes(self, other: Scope) -> bool:
         """Return whether this scope may do what another one may."""
