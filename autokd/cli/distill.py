@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 import typer
 from rich.text import Text
 
 from autokd.cli import options
-from autokd.cli.console import out, plain_table, print_result
+from autokd.cli.console import out, plain_table, print_json
 from autokd.cli.progress import watching
 from autokd.cli.students import StudentOptions
 from autokd.config.target import remark
@@ -20,8 +20,6 @@ from autokd.errors import PlanError
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from autokd.delivery import Card
 
 _TARGETS: Final = {
     "common": "common",
@@ -161,44 +159,69 @@ def distill(
             compute=computing.compute(),
             callbacks=callbacks,
         )
-    print_result(card, partial(_show, path=path), json=json)
+    if json:
+        print_json(card.to_json())
+    else:
+        show(card.to_json(), path)
 
 
-def _show(card: Card, path: Path) -> None:
+def show(card: Mapping[str, Any], path: Path) -> None:
+    """Print what a card says.
+
+    Args:
+        card: Content of its JSON file.
+        path: The file of weights beside it.
+    """
     from autokd.delivery.markdown import signed
 
-    request, expected = card.request, card.request.expected
-    out.print(
-        Text.assemble((card.names.arrow(request.pair), "bold"), f"  {request.setting}, seed {request.seed}")
-    )
-    grid = plain_table(
-        f"participant {card.names.word(request.pair.student)}", "before", "after", "gain of this model"
-    )
+    scores, made_for, expected = card["scores"], card["for"], card["promised"]
+    student = _called(card, "student")
+    teachers = _called(card, "teacher") if "teacher" in card["pair"] else f"{{{_called(card, 'teachers')}}}"
+    setting = f"  {Setting.from_json(card['setting'])}, seed {card['seed']}"
+    out.print(Text.assemble((f"{teachers}->{student}", "bold"), setting))
+    grid = plain_table(f"participant {student}", "before", "after", "gain of this model")
     for split in (Split.TEST, Split.CONFIRMATION, Split.VALIDATION):
-        score = card.scores[split]
-        grid.add_row(f"on {split}", f"{score.before:.1%}", f"{score.after:.1%}", str(score.gain))
+        score = scores[split.value]
+        accuracies = (f"{score[name]:.1%}" for name in ("accuracy_before", "accuracy"))
+        grid.add_row(f"on {split}", *accuracies, _interval(score["gain"]))
     out.print(grid)
-    out.print(_by_target(card))
-    if card.added is not None:
-        whose = "the student's own" if request.target == "own" else "the given"
-        out.print(f"in its logits: {card.added.strength:g} times the logarithms of {whose} class shares")
-    if text := remark(card.target):
+    out.print(_by_target(scores[Split.TEST.value]["targets"], corrected=made_for["added"] is not None))
+    if made_for["added"] is not None:
+        whose = "the student's own" if made_for["target"] == "own" else "the given"
+        strength = made_for["added"]["strength"]
+        out.print(f"in its logits: {strength:g} times the logarithms of {whose} class shares")
+    if text := remark(card.get("target", "common")):
         out.print(text, style="dim")
-    out.print(f"forgetting on test {signed(card.scores[Split.TEST].forgetting)} pp")
-    if expected is not None and expected.gain is not None:
+    out.print(f"forgetting on test {signed(scores[Split.TEST.value]['forgetting'])} pp")
+    if expected is not None and expected["gain"] is not None:
+        gain, single = _interval(expected["gain"]), _interval(expected["single_run"])
         out.print(
-            f"recommended ({expected.verdict}) for a gain on test of {expected.gain}, the mean of "
-            f"{expected.seeds} other seeds; expected of a single run: {expected.single_run}"
+            f"recommended ({expected['verdict']}) for a gain on test of {gain}, the mean of "
+            f"{expected['seeds']} other seeds; expected of a single run: {single}"
         )
     names = ", ".join(str(path.with_suffix(suffix)) for suffix in (path.suffix, ".json", ".md"))
     out.print(f"wrote {names}", style="dim", soft_wrap=True)
 
 
-def _by_target(card: Card) -> Table:
+def _called(card: Mapping[str, Any], role: str) -> str:
+    """Return what the participants of a role are called: by name, or else by number."""
+    numbers, names = card["pair"][role], card.get("names", {}).get(role)
+    if not isinstance(numbers, list):
+        return str(names or numbers)
+    return ",".join(str(name or number) for number, name in zip(numbers, names or numbers, strict=True))
+
+
+def _interval(gain: Mapping[str, float]) -> str:
+    from autokd.statistics.paired import Interval
+
+    return str(Interval(**gain))
+
+
+def _by_target(targets: Mapping[str, Mapping[str, Any]], *, corrected: bool) -> Table:
     """Return the accuracies on each class distribution; those as trained only if a log-prior was added."""
-    middle = [] if card.added is None else ["as trained"]
+    middle = ["as trained"] if corrected else []
     grid = plain_table("on test, by class shares", "before", *middle, "after", "gain of this model")
-    for name, of in card.scores[Split.TEST].targets.items():
-        accuracies = [of.before, of.after] if card.added is None else [of.before, of.as_trained, of.after]
-        grid.add_row(_TARGETS[name], *(f"{accuracy:.1%}" for accuracy in accuracies), str(of.gain))
+    shown = ("accuracy_before", *(["accuracy_as_trained"] if corrected else []), "accuracy")
+    for name, of in targets.items():
+        grid.add_row(_TARGETS[name], *(f"{of[key]:.1%}" for key in shown), _interval(of["gain"]))
     return grid

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autokd.cli.budget import BudgetOptions
 from autokd.cli.console import fail, note, out, print_json
-from autokd.cli.distill import SettingOptions
+from autokd.cli.distill import SettingOptions, show
 from autokd.cli.options import RunOptions
 from autokd.cli.progress import watching
 from autokd.cli.remote_arguments import Asked
@@ -76,11 +76,12 @@ def distill(client: Client, asked: Asked) -> int:
     job, code = _followed(client, asked, request)
     if code:
         return code
-    model, card = job.download(path)
+    job.download(path)
+    card = json.loads(path.with_suffix(".json").read_text("utf-8"))
     if values["json"]:
-        print_json(json.loads(card.read_text("utf-8")))
+        print_json(card)
     else:
-        out.print(f"wrote {model}, {card}", soft_wrap=True)
+        show(card, path)
     return 0
 
 

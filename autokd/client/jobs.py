@@ -123,19 +123,25 @@ class Job:
             pass
         return self.refresh()
 
-    def download(self, path: str | Path) -> tuple[Path, Path]:
-        """Write the model of a `distill` job, and its card beside it as `.json`; return both paths.
+    def download(self, path: str | Path) -> Path:
+        """Write the model of a `distill` job, with its card beside it as `.json` and `.md`; return its path.
 
         Raises:
             ServiceError: If there is none.
-            OSError: If they cannot be written.
+            InputError: If they cannot be written.
         """
         model = Path(path)
-        card = model.with_suffix(".json")
-        weights = self._connection.request("GET", f"/v1/jobs/{self.id}/model").content
-        words = self._connection.request("GET", f"/v1/jobs/{self.id}/card").content
-        write_together({model: weights, card: words}, option=str(model))
-        return model, card
+        card = f"/v1/jobs/{self.id}/card"
+        content = {
+            model.with_suffix(".json"): self._content(card, "application/json"),
+            model.with_suffix(".md"): self._content(card, "text/markdown"),
+            model: self._content(f"/v1/jobs/{self.id}/model", "*/*"),
+        }
+        write_together(content, option=str(model))
+        return model
+
+    def _content(self, path: str, media_type: str) -> bytes:
+        return self._connection.request("GET", path, headers={"Accept": media_type}).content
 
     def _stream(self, after: int) -> Iterator[Event]:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}

@@ -41,7 +41,7 @@ def test_it_is_what_the_command_prints_here(
 
 
 def test_a_job_ends_as_its_command_does(
-    served: Served, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     command = ["tune", "--pair", "0,1", "--trials", "13"]
     monkeypatch.setenv("COLUMNS", "80")
@@ -59,6 +59,25 @@ def test_a_job_ends_as_its_command_does(
     here, said = capfd.readouterr()
     assert "nothing was left" in said
     assert re.sub(r" --(study|home) \S+", "", here).split() == shown.split()
+    # The recommended student, too, is the one that this machine makes.
+    files = [tmp_path / name / "student.safetensors" for name in ("there", "here")]
+    said_by = []
+    for file, more in zip(files, (["--server", served.url], []), strict=True):
+        asked = [
+            "distill",
+            "--pair",
+            "0,1",
+            "--force",
+            "--out",
+            str(file),
+            *(where if not more else ["--study", "small"]),
+        ]
+        monkeypatch.setattr(sys, "argv", ["autokd", *more, *asked])
+        assert run() == 0
+        said_by.append(capfd.readouterr().out.replace(str(file.parent), ""))
+    assert said_by[0] == said_by[1]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert files[0].with_suffix(".md").read_text().startswith("#")
 
 
 def test_a_job_that_fails_says_why(
