@@ -48,7 +48,8 @@ _ENVIRONMENT: Final = {
 _log = logging.getLogger(__name__)
 _CLUSTER_SECONDS: Final = 2.0
 """Time for which the size of the cluster is cached; hooks need it far more often."""
-_SIGNAL_SECONDS: Final = 1.0
+_SIGNAL_SECONDS: Final = 0.5
+"""Time that a signal for all processes of a command may take to reach this one after Ray."""
 _INTERRUPTED: Final = 130
 """Exit code of a command that somebody has ended."""
 _PENDING: Final = 64
@@ -199,7 +200,8 @@ def _max_in_flight(workers: Resources) -> Callable[[], int]:
 
     def max_in_flight() -> int:
         nonlocal looked_up, most
-        if monotonic() - looked_up > _CLUSTER_SECONDS:
+        # A control store that has died would never answer.
+        if monotonic() - looked_up > _CLUSTER_SECONDS and not ray_death():
             looked_up, most = monotonic(), workers.max_in_flight(ray.cluster_resources())  # type: ignore[no-untyped-call]
         return most
 

@@ -79,13 +79,16 @@ def _log_lines() -> Iterator[None]:
     """Write the records of autokd and uvicorn to standard error, each as one line of JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    before = {name: logging.getLogger(name).handlers[:] for name in _LOGGERS}
+    before: dict[str, tuple[list[logging.Handler], bool, int]] = {}
     for name in _LOGGERS:
         logger = logging.getLogger(name)
+        before[name] = logger.handlers, logger.propagate, logger.level
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        for name, handlers in before.items():
-            logging.getLogger(name).handlers = handlers
+        for name, (handlers, propagate, level) in before.items():
+            logger = logging.getLogger(name)
+            logger.handlers, logger.propagate = handlers, propagate
+            logger.setLevel(level)

@@ -141,7 +141,7 @@ def test_a_selection_that_does_not_hold(
         ("oracle://me@there/studies", ("'oracle' is not supported", "postgresql://")),
         ("sqlite://", ("must be a file",)),
         ("postgresql://me@there", ("names no database",)),
-        ("sqlite:////dev/null/studies.db", ("cannot be made", "--storage")),
+        ("sqlite:////dev/null/studies.db", ("Not a directory", "--storage")),
     ],
 )
 def test_a_storage_that_is_no_address(here: Command, storage: str, words: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -29,6 +30,9 @@ class Served(NamedTuple):
 @pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = unpacked(tmp_path_factory.mktemp("served"))
+    # Its log is another process's in truth, and no notice of the commands that run beside it here.
+    logger = logging.getLogger("autokd.service")
+    logger.propagate = False
     service = Service(settings(home))
     server = uvicorn.Server(uvicorn.Config(service, port=0, log_config=None, timeout_graceful_shutdown=1))
     thread = Thread(target=server.run, daemon=True)
@@ -42,6 +46,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     server.should_exit = True
     thread.join(20)
     service.close()
+    logger.propagate = True
 
 
 @pytest.fixture(scope="package")

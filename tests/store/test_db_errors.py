@@ -125,13 +125,13 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
-    with pytest.raises(StorageUnavailable, match="unable to open"):
+    with pytest.raises(StorageUnavailable, match="Is a directory; choose another --home or --storage"):
         Store.open(f"sqlite:///{tmp_path}")
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
-    with pytest.raises(StorageUnavailable, match=r"cannot be made: .*; choose another --home or --storage"):
+    with pytest.raises(StorageUnavailable, match=r"Not a directory; choose another --home or --storage"):
         Store.open(f"sqlite:///{tmp_path}/taken/below/studies.db")
 
 

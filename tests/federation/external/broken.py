@@ -181,7 +181,7 @@ CASES = (
     Case(
         "checkpoint is a folder",
         f"{P0}.checkpoint",
-        ("images", "directory"),
+        ("images", "is a folder"),
         participant(0, checkpoint="images"),
     ),
     Case("checkpoint cut off", f"{P0}.checkpoint", ("cnn.pt", "cut off or damaged"), cut("cnn.pt")),
