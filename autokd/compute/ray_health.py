@@ -15,8 +15,8 @@ from typing import Any, Final
 
 _NAMES: Final[Mapping[str, str]] = {"gcs_server": "its control store (GCS)", "raylet": "its raylet"}
 """Processes without which Ray cannot go on, by Ray's name of their kind."""
-_LOOK_SECONDS: Final = 0.5
-_STUCK_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.2
+_STUCK_SECONDS: Final = 2.0
 _broken: list[str] = []
 
 

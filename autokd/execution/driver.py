@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from types import FrameType
 from typing import Final
 
@@ -48,8 +48,6 @@ _ENVIRONMENT: Final = {
 _log = logging.getLogger(__name__)
 _CLUSTER_SECONDS: Final = 2.0
 """Time for which the size of the cluster is cached; hooks need it far more often."""
-_SIGNAL_SECONDS: Final = 0.5
-"""Time that a signal for all processes of a command may take to reach this one after Ray."""
 _INTERRUPTED: Final = 130
 """Exit code of a command that somebody has ended."""
 _PENDING: Final = 64
@@ -129,8 +127,7 @@ def drive(
 
     def ray_died(what: str) -> None:
         """Wake this thread, which may wait for an answer that never comes; only the main thread can be."""
-        # The signal that ended Ray may be for this process, too, which looks at it when it wakes.
-        sleep(_SIGNAL_SECONDS)
+        # At once: what asks a dead Ray for anything more waits for ever.
         state.lose_ray(ray_is_dead(what))
         if in_main_thread and sys.platform != "win32":
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

@@ -17,6 +17,7 @@ from unittest.mock import patch
 import psutil
 import ray
 
+from autokd.cli.console import show_notices
 from autokd.compute.ray_health import leave
 from autokd.core.setting import Pair
 from autokd.errors import WorkersLost
@@ -44,6 +45,7 @@ def main(home: Path, kind: str) -> None:
         threading.Thread(target=kill_when_at_work, args=(kind, journal), daemon=True).start()
     place = workspace(home, sqlite_url(home / "autokd.db"), 4)
     with (
+        show_notices(),  # As the command line has it: a driver that is stuck inside of Ray logs its error.
         instead_of_a_federation(facts()),
         patch.object(
             driver, "distilling", lambda config, *rest: formula(config, seconds=0.3, journal=journal)
