@@ -14,10 +14,11 @@ from autokd._version import __version__
 from autokd.cli.console import debugging, fail, note, show_notices
 from autokd.cli.options import as_command
 from autokd.cli.output import LOST_OUTPUT, lossy_output
-from autokd.cli.remote import SERVER_VARIABLE, remote_server, run_remote
+from autokd.cli.remote import remote_server, run_remote
 from autokd.cli.secrets import hide_secrets
 from autokd.cli.shell import taken_by_the_shell
 from autokd.compute.ray_health import leave
+from autokd.config.defaults import SERVER_VARIABLE, TOKEN_VARIABLE
 from autokd.errors import AutokdError
 
 _INTERRUPTED = 130
@@ -62,7 +63,7 @@ def autokd(
         str | None,
         typer.Option(
             help=f"Let a service (autokd serve) do tune, status, recommend, advise, observations, explain, "
-            f"report, distill or stop, with the token in AUTOKD_TOKEN; also by {SERVER_VARIABLE}.",
+            f"report, distill or stop, with the token in {TOKEN_VARIABLE}; also by {SERVER_VARIABLE}.",
             metavar="URL",
         ),
     ] = None,

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from autokd.cli.remote_arguments import Asked
+from autokd.config.defaults import SERVER_VARIABLE
 from autokd.errors import InputError
 
 if TYPE_CHECKING:
     from autokd.client import Client
-
-SERVER_VARIABLE: Final = "AUTOKD_SERVER"
-TOKEN_VARIABLE: Final = "AUTOKD_TOKEN"
 
 
 def remote_server(arguments: Sequence[str]) -> tuple[str, str, list[str]] | None:

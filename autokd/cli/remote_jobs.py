@@ -15,13 +15,14 @@ from autokd.cli.options import RunOptions
 from autokd.cli.progress import watching
 from autokd.cli.remote_arguments import Asked
 from autokd.cli.remote_reading import read
+from autokd.core.job import JobState
 from autokd.errors import PlanError
 
 if TYPE_CHECKING:
     from autokd.client import Client, Job
 
 _COMPUTING: Final = frozenset(field.name for field in fields(RunOptions))
-_ACTIVE: Final = ("queued", "preparing", "running")
+_ACTIVE: Final = tuple(state.value for state in JobState if not state.is_over)
 
 
 def tune(client: Client, asked: Asked) -> int:
@@ -101,9 +102,9 @@ def _followed(client: Client, asked: Asked, request: Mapping[str, Any]) -> tuple
         )
         return job, 130
     job.refresh()
-    if job.state == "succeeded":
+    if job.state is JobState.SUCCEEDED:
         return job, 0
-    if job.state == "cancelled":
+    if job.state is JobState.CANCELLED:
         note(f"job {job.id} was cancelled; what was found is kept")
         return job, 130
     fail(job.reason or f"job {job.id} has failed")

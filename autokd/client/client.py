@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from autokd.client.connection import TOKEN_VARIABLE, Connection, server_of
+from autokd.client.connection import Connection, server_of
 from autokd.client.jobs import Job
+from autokd.config.defaults import TOKEN_VARIABLE
 from autokd.core.atomic_write import write_together
 from autokd.core.pair import Pair
 from autokd.errors import ArgumentError

@@ -12,11 +12,10 @@ import httpx2 as httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from autokd._version import __version__
+from autokd.config.defaults import SERVER_VARIABLE, TOKEN_VARIABLE
 from autokd.errors import ArgumentError, RequestRefused, ServiceError
 from autokd.text.escaping import one_line
 
-SERVER_VARIABLE: Final = "AUTOKD_SERVER"
-TOKEN_VARIABLE: Final = "AUTOKD_TOKEN"
 _TRIES: Final = 3
 _LONGEST_WAIT: Final = 10.0
 """Seconds; a service that asks for more is not waited for."""

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from autokd.client.connection import Connection
 from autokd.core.atomic_write import write_together
+from autokd.core.job import JobState
 from autokd.errors import ServiceError
 
-OVER: Final = frozenset({"succeeded", "failed", "cancelled"})
 _WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
 _PATIENCE: Final = 600.0
@@ -56,14 +56,14 @@ class Job:
         return int(self.content["id"])
 
     @property
-    def state(self) -> str:
-        """`queued`, `preparing`, `running`, `succeeded`, `failed` or `cancelled`."""
-        return str(self.content["state"])
+    def state(self) -> JobState:
+        """Where it stands."""
+        return JobState(self.content["state"])
 
     @property
     def is_over(self) -> bool:
         """Whether it has ended."""
-        return self.state in OVER
+        return self.state.is_over
 
     @property
     def reason(self) -> str:

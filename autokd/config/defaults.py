@@ -10,6 +10,10 @@ HOME_VARIABLE: Final = "AUTOKD_HOME"
 STORAGE_VARIABLE: Final = "AUTOKD_STORAGE"
 STUDY_VARIABLE: Final = "AUTOKD_STUDY"
 SPACE_VARIABLE: Final = "AUTOKD_SPACE"
+SERVER_VARIABLE: Final = "AUTOKD_SERVER"
+TOKEN_VARIABLE: Final = "AUTOKD_TOKEN"
+NO_RUNS_VARIABLE: Final = "AUTOKD_NO_RUNS"
+"""If it is set, a command shows what is stored and starts no run."""
 HOME: Final = Path("autokd-home")
 STUDY: Final = "digits"
 EFFECT: Final = 5.0
@@ -34,7 +38,3 @@ def usual_space() -> str | None:
 def usual_storage() -> str | None:
     """Return the database URL of the environment; None means the SQLite file in the home folder."""
     return os.environ.get(STORAGE_VARIABLE) or None
-
-
-NO_RUNS_VARIABLE: Final = "AUTOKD_NO_RUNS"
-"""If it is set, a command shows what is stored and starts no run."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,6 +22,7 @@ from autokd.errors import PlanError
 from autokd.service.catalogue import KnownStudy
 from autokd.service.problems import Problem
 from autokd.service.settings import ServiceSettings
+from autokd.service.subprocesses import run_autokd
 from autokd.text.quoting import one_of
 
 _PAIRS: Final = {"--pair": True, "--pairs": True, "--student": True, "--teacher": True, "--all": False}
@@ -108,13 +108,13 @@ def arguments(request: CommandRequest) -> list[str]:
     Raises:
         PlanError: If an option is none that the command may have here.
     """
-    known, words = OPTIONS[request.command], [str(request.command)]
+    takes_value, words = OPTIONS[request.command], [str(request.command)]
     for option in request.options:
-        if option.name not in known:
-            problem = f"autokd {request.command} takes {one_of(known)} here, not {option.name}"
+        if option.name not in takes_value:
+            problem = f"autokd {request.command} takes {one_of(takes_value)} here, not {option.name}"
             raise PlanError(source="body", field="options", problem=problem)
-        if known[option.name] != (option.value is not None):
-            wanted = "takes a value" if known[option.name] else "takes no value"
+        if takes_value[option.name] != (option.value is not None):
+            wanted = "takes a value" if takes_value[option.name] else "takes no value"
             raise PlanError(source="body", field="options", problem=f"{option.name} {wanted}")
         words.append(option.name if option.value is None else f"{option.name}={option.value}")
     return words
@@ -145,38 +145,22 @@ class Commands:
         self._asked += 1
         try:
             async with self._room:
-                return await self._run(words, _environment(self._settings, request, study))
+                printed = await run_autokd(
+                    words,
+                    environment=_environment(self._settings, request, study),
+                    seconds=_SECONDS,
+                    noun="the command",
+                    way_out="ask for less, or run the command where the service runs",
+                    folder=self._settings.home if self._settings.home.is_dir() else None,
+                )
         finally:
             self._asked -= 1
-
-    async def _run(self, words: Sequence[str], environment: Mapping[str, str]) -> CommandOutput:
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "autokd", *words),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=pipe,
-            stderr=pipe,
-            env=environment,
-            cwd=self._settings.home if self._settings.home.is_dir() else None,
-        )
-        try:
-            output, errors = await asyncio.wait_for(process.communicate(), _SECONDS)
-        except TimeoutError:
-            way_out = "ask for less, or run the command where the service runs"
-            raise Problem(
-                503, "time", f"the command took more than {_SECONDS:.0f} s", way_out=way_out
-            ) from None
-        finally:
-            # Also when the client has gone away, which cancels this task.
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if len(output) > _LARGEST:
+        if len(printed.output) > _LARGEST:
             raise Problem(413, "size", "the output is too large", way_out="ask for fewer pairs")
         return CommandOutput(
-            exit_code=process.returncode or 0,
-            output=output.decode("utf-8", "replace"),
-            errors=errors.decode("utf-8", "replace"),
+            exit_code=printed.exit_code,
+            output=printed.output.decode("utf-8", "replace"),
+            errors=printed.errors.decode("utf-8", "replace"),
         )
 
 

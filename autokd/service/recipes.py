@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import secrets
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +21,7 @@ from autokd.service.places import plain_without_place
 from autokd.service.problems import Problem
 from autokd.service.recipe_rules import placed, recipe_problems
 from autokd.service.settings import ServiceSettings
+from autokd.service.subprocesses import run_autokd
 
 _SECONDS: Final = 120.0
 """Longest time that a check may take."""
@@ -90,10 +90,9 @@ class RecipeTaker:
 
     def _require_own(self, name: str) -> None:
         """Refuse names of recipes that are not the home's to change."""
-        known = {study.name: study for study in self._catalogue.studies()}
-        study = known.get(name)
         folder = self._settings.home / FOLDER
-        elsewhere = study is not None and study.origin != "home"
+        studies = self._catalogue.studies()
+        elsewhere = any(study.name == name and study.origin != "home" for study in studies)
         if elsewhere or (folder / f"{name}.yaml").is_symlink() or (folder / f"{name}.yml").exists():
             raise Problem(
                 409,
@@ -105,29 +104,16 @@ class RecipeTaker:
 
     async def _checked(self, draft: Path, source: str) -> dict[str, Any]:
         """Return what `autokd check --json` says of a draft, under the name that it will have."""
-        pipe = asyncio.subprocess.PIPE
         environment = {**os.environ, **child_environment()}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "autokd", "check", str(draft), "--json"),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=pipe,
-            stderr=pipe,
-            env={name: value for name, value in environment.items() if value is not None},
+        printed = await run_autokd(
+            ["check", str(draft), "--json"],
+            environment={name: value for name, value in environment.items() if value is not None},
+            seconds=_SECONDS,
+            noun="the check",
+            way_out="run autokd check where the data are",
         )
         try:
-            output, _ = await asyncio.wait_for(process.communicate(), _SECONDS)
-        except TimeoutError:
-            way_out = "run autokd check where the data are"
-            raise Problem(
-                503, "time", f"the check took more than {_SECONDS:.0f} s", way_out=way_out
-            ) from None
-        finally:
-            # Also when the client has gone away, which cancels this task.
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        try:
-            said = json.loads(output.decode().replace(str(draft), source).replace(draft.name, source))
+            said = json.loads(printed.output.decode().replace(str(draft), source).replace(draft.name, source))
         except ValueError:
             raise Problem(500, "check", "the check has failed; the service's log may say more") from None
         inspection: dict[str, Any] = plain_without_place(said, self._settings.home, self._settings.root)

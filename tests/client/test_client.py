@@ -11,7 +11,8 @@ import pytest
 
 import autokd
 from autokd.client import Client
-from autokd.client.connection import SERVER_VARIABLE, TOKEN_VARIABLE, Connection
+from autokd.client.connection import Connection
+from autokd.config.defaults import SERVER_VARIABLE, TOKEN_VARIABLE
 from autokd.core.pair import Pair
 from autokd.errors import AutokdError, InputError, RequestRefused, ServiceError
 from tests.client.conftest import Served

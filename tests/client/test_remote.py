@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autokd.cli.app import run
-from autokd.cli.remote import SERVER_VARIABLE, TOKEN_VARIABLE
+from autokd.config.defaults import SERVER_VARIABLE, TOKEN_VARIABLE
 from tests.client.conftest import Served
 from tests.service.conftest import STUDY
 
