@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
-import uvicorn
 
 from autokd.core.access_token import Scope
 from autokd.service.app import Service
@@ -19,6 +17,7 @@ from autokd.workflows.tokens import create
 from benchmarks.screen import Screen, chromium
 from tests import browser
 from tests.service.conftest import settings
+from tests.service.serving import served_in_a_thread
 
 # Other tests may use all cores meanwhile; alone it takes some 20 seconds.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -36,16 +35,8 @@ def served(tmp_path: Path) -> Iterator[tuple[str, str]]:
     shutil.copy(RECIPE, tmp_path / "home" / "recipes")
     service = Service(settings(tmp_path / "home", studies=()))
     token = create(service.context.settings.address, name="tuner", scope=Scope.TUNE).text
-    server = uvicorn.Server(uvicorn.Config(service, port=0, log_config=None, access_log=False, ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        thread.join(0.05)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", token
-    service.context.feed.close()
-    server.should_exit = True
-    thread.join()
+    with served_in_a_thread(service) as address:
+        yield address, token
 
 
 async def patient(screen: Screen, condition: str, seconds: float = 720) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from autokd.core.access_token import Scope
 from autokd.service.app import Service
@@ -19,6 +17,7 @@ from autokd.workflows.tokens import create
 from benchmarks.screen import chromium
 from tests import browser
 from tests.service.conftest import Api, settings
+from tests.service.serving import served_in_a_thread
 
 
 def test_it_needs_a_token_and_changes_nothing(api: Api) -> None:
@@ -65,15 +64,8 @@ def served(shared: Path) -> Iterator[tuple[str, str]]:
     browser.chromium()
     service = Service(settings(shared))
     token = create(service.context.settings.address, name="looker", scope=Scope.READ).text
-    server = uvicorn.Server(uvicorn.Config(service, port=0, log_config=None, access_log=False, ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        thread.join(0.05)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", token
-    server.should_exit = True
-    thread.join()
+    with served_in_a_thread(service) as address:
+        yield address, token
 
 
 async def seen(address: str, token: str, study: int) -> tuple[str, str, list[str]]:
