@@ -64,9 +64,9 @@ def with_shared(weights: StateDict, expected: StateDict) -> StateDict:
             by_place[value.data_ptr(), value.shape, value.stride(), value.dtype].append(name)
     complete = dict(weights)
     for names in by_place.values():
-        known = [name for name in names if name in weights]
-        if known:
-            complete |= {name: weights[known[0]] for name in names if name not in weights}
+        stored = [name for name in names if name in weights]
+        if stored:
+            complete |= {name: weights[stored[0]] for name in names if name not in weights}
     return complete
 
 

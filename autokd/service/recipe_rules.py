@@ -68,8 +68,8 @@ def recipe_problems(
             mistakes.append((field, f"{problem}; {_WAY_OUT}"))
     for field, package in _named_code(config):
         if package not in allowed:
-            known = ", ".join(sorted(allowed)) or "none"
-            problem = f"names code of {package}, and the service takes code from: {known}"
+            packages = ", ".join(sorted(allowed)) or "none"
+            problem = f"names code of {package}, and the service takes code from: {packages}"
             way_out = f"whoever runs it can add --allow-code {package}"
             mistakes.append((field, f"{problem}; {way_out}"))
     for field, origin in _sources(config):

@@ -288,7 +288,7 @@ def overview(
         if pair not in overviews:
             del studies[pair]
     prices = [results.prices(pair) for pair in studies]
-    known = [price for price in prices if price is not None]
+    priced = [price for price in prices if price is not None]
     groups = results.groups()
     return Overview(
         federation=results.facts.name,
@@ -298,8 +298,8 @@ def overview(
         accuracies=tuple(participant.accuracy(Split.TEST) for participant in results.facts.participants),
         sweep_epochs=sweep_epochs(config, results.space, len(studies)),
         sweep_budget=results.space.budgets(config)[-1],
-        sweep_examples=sum(sweep_examples(config, results.space, price) for price in known)
-        if len(known) == len(prices)
+        sweep_examples=sum(sweep_examples(config, results.space, price) for price in priced)
+        if len(priced) == len(prices)
         else None,
         stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),
         drivers=tuple(
