@@ -20,13 +20,12 @@ from autokd.config.sources import CodeSource, Source, TorchvisionSource
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_files import shipped
 from autokd.config.yaml_text import parse
+from autokd.core.import_factory import is_timm
 from autokd.errors import PlanError
 
 _PATHS: Final = frozenset({"checkpoint", "path", "root", "indices"})
 """Fields of a federation that hold a path, or several."""
 _HF: Final = "hf:"
-_BUILT_IN: Final = frozenset({"timm"})
-"""Packages whose networks autokd knows by name."""
 _WAY_OUT: Final = "name files by paths that start from the data root; PUT /v1/files/{path} puts them there"
 
 
@@ -66,7 +65,11 @@ def recipe_problems(
     for field, path in _named_paths(config):
         if problem := _of_path(path, root):
             mistakes.append((field, f"{problem}; {_WAY_OUT}"))
-    for field, package in _named_code(config):
+    for field, name, package in _named_code(config):
+        if "." in name.partition(":")[2] and not name.startswith(_HF):
+            # A module also offers what it imports: `package.module:os.system`.
+            problem = "names code by a path with dots; over HTTP it is a function or class of a module"
+            mistakes.append((field, f"{problem}, written module:function"))
         if package not in allowed:
             packages = ", ".join(sorted(allowed)) or "none"
             problem = f"names code of {package}, and the service takes code from: {packages}"
@@ -138,17 +141,17 @@ def _named_paths(config: StudyConfig) -> Iterator[tuple[str, str]]:
                 yield f"{field}.{key}", path
 
 
-def _named_code(config: StudyConfig) -> Iterator[tuple[str, str]]:
-    """Yield the packages that a recipe's code is from."""
+def _named_code(config: StudyConfig) -> Iterator[tuple[str, str, str]]:
+    """Yield what names a recipe's code, and the package that it is from; models that timm lists are none."""
     for field, name in _networks(config):
         module, colon, _ = name.partition(":")
         if name.startswith(_HF):
-            yield field, "transformers"
-        elif (colon or "." in module) and module.partition(".")[0] not in _BUILT_IN:
-            yield field, module.partition(".")[0]
+            yield field, name, "transformers"
+        elif (colon or "." in module) and not is_timm(name, None):
+            yield field, name, module.partition(".")[0]
     for field, source in _sources(config):
         if isinstance(source, CodeSource):
-            yield f"{field}.factory", source.factory.partition(":")[0].partition(".")[0]
+            yield f"{field}.factory", source.factory, source.factory.partition(":")[0].partition(".")[0]
 
 
 def _of_path(path: str, root: Path) -> str:

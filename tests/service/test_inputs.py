@@ -154,6 +154,11 @@ A = "federation.participants.0"
         ("indices: b.txt", "indices: ../b.txt", "federation.splits.test.indices", "neither .. nor ~"),
         ("name: cnn", "name: 'os:system'", f"{A}.architecture.name", "--allow-code os"),
         ("name: cnn", "name: mine.nets:make", f"{A}.architecture.name", "--allow-code mine"),
+        ("name: cnn", "name: transformers.utils:os.system", f"{A}.architecture.name", "with dots"),
+        # A package that autokd knows by itself is a way to all that it imports, too.
+        ("name: cnn", "name: timm.models:os.system", f"{A}.architecture.name", "--allow-code timm"),
+        ("name: cnn", "name: timm.models:load_checkpoint", f"{A}.architecture.name", "--allow-code timm"),
+        ("name: cnn", "name: timm:create_model", f"{A}.architecture.name", "--allow-code timm"),
         (
             "{kind: npz, path: a.npz}",
             "{kind: code, factory: 'subprocess:run'}",
@@ -186,6 +191,7 @@ def test_data_outside_of_the_root_and_code_are_refused_with_their_field(
 def test_code_of_an_allowed_package_is_taken(tmp_path: Path) -> None:
     text = MINE.replace("name: cnn", "name: mine.nets:make")
     assert problems_of(tmp_path, text, "transformers", "mine") == {}
+    assert problems_of(tmp_path, MINE.replace("name: cnn", "name: timm:resnet18"), "transformers") == {}
     assert problems_of(tmp_path, text.replace("mine.nets", "mined.nets"), "transformers", "mine")
     assert "transformers" in problems_of(tmp_path, MINE)["federation.participants.1.architecture.name"]
 
