@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 _NODES: Final = 64
@@ -67,9 +68,15 @@ def _confidence_of_each(confidence: float, looks: tuple[float, ...]) -> float:
     return float(2 * ndtr(z) - 1)
 
 
+@cache
+def _quadrature(nodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return nodes in [-1, 1] and weights of Gauss and Legendre's quadrature, which take a while to find."""
+    return np.polynomial.legendre.leggauss(nodes)
+
+
 def _all_between(low: float, high: float, looks: tuple[float, ...]) -> float:
     """Return the probability that the standardized means of all looks lie between two limits."""
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES if len(looks) == 1 else _MORE_NODES)
+    nodes, weights = _quadrature(_NODES if len(looks) == 1 else _MORE_NODES)
     half = (high - low) / 2
     inside = (low + high) / 2 + half * nodes
     density = np.exp(-(inside**2) / 2) / math.sqrt(2 * math.pi)
