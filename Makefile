@@ -69,8 +69,9 @@ torture: $(DEV) ## Kill a batch again and again, with its workers, a node and Po
 	$(VENV)/bin/python -m tests.torture.terminations
 	$(VENV)/bin/python -m tests.torture.cuts
 
-fuzz: $(DEV) ## Read 10,000 odd inputs
+fuzz: $(DEV) ## Read 10,000 odd inputs, and send 2,000 requests to the service
 	$(VENV)/bin/python -m tests.fuzz $(ARGS)
+	$(VENV)/bin/python -m tests.fuzz.conformance
 
 peers: $(PEERS)/.peers ## Install the tuners that autokd is measured against into $(PEERS)
 
@@ -117,6 +118,7 @@ bench: $(DEV) $(PEERS)/.peers ## Every figure of docs/results.md again (some fiv
 	$(VENV)/bin/autokd tune --study $(FROZEN) --all --home $(GALLERY)
 	$(VENV)/bin/autokd observations --study $(FROZEN) --home $(GALLERY)
 	$(VENV)/bin/python -m benchmarks.reads --home $(GALLERY)
+	$(VENV)/bin/python -m benchmarks.load
 	$(VENV)/bin/python -m benchmarks.decisions --home $(GALLERY) --study $(FROZEN)
 	$(VENV)/bin/autokd tune --study $(FROZEN) --all --space benchmarks/frozen/private.yaml \
 		--home $(GALLERY)

@@ -62,6 +62,14 @@ def serve(
             help="Let pages of this origin read; may be repeated. By default none.", metavar="ORIGIN"
         ),
     ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Address or network of a proxy whose X-Forwarded-For is believed; may be repeated. "
+            "By default none.",
+            metavar="ADDRESS",
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="File of settings, by default autokd.toml in this folder if it is there."),
@@ -85,7 +93,7 @@ def serve(
     from autokd.service.settings import read_settings
 
     options = {"host": host, "port": port, "home": home, "storage": storage, "no_auth": no_auth}
-    lists = {"studies": study, "cors": cors, "allow_code": allow_code}
+    lists = {"studies": study, "cors": cors, "allow_code": allow_code, "proxies": proxy}
     settings = read_settings({**options, **lists, "jobs": jobs, "data_root": data_root}, os.environ, config)
 
     def started(port: int) -> None:

@@ -29,6 +29,7 @@ from autokd.service.recipes import RecipeTaker
 from autokd.service.resources import audit, commands, files, health, inputs, jobs, models, pairs, studies
 from autokd.service.sessions import Sessions
 from autokd.service.settings import ServiceSettings
+from autokd.service.streams import Streams
 from autokd.service.views import Views
 from autokd.store.tokens import find_token
 
@@ -62,6 +63,7 @@ class Service:
             dispatcher=dispatcher,
             sessions=Sessions(lambda public: find_token(opened.store, public)),
             guesses=new_guesses(),
+            streams=Streams(),
         )
         self.api = _api(self.context)
         self._app = Envelope(

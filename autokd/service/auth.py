@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from ipaddress import IPv6Address, IPv6Network
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Security
@@ -32,6 +33,8 @@ _PAGES: Final = ("/studies/", "/optuna")
 _GUESSES_PER_SECOND: Final = 1.0
 _GUESSES: Final = 20.0
 """Wrong tokens that one address may send at once; afterwards one a second."""
+_NETWORK_BITS: Final = 64
+"""Bits of the networks of IPv6 that are given to one household or machine."""
 _LONGEST: Final = 200
 """Characters of the longest header that can hold a token."""
 
@@ -186,8 +189,15 @@ def check_guesses(guesses: Rates, address: str) -> None:
 
 
 def address_of(scope: Connection) -> str:
-    """Return the address that has sent a request."""
-    return str((scope.get("client") or ("unknown", 0))[0])
+    """Return the address that has sent a request; of IPv6 the network, whose addresses are all one's own."""
+    address = str((scope.get("client") or ("unknown", 0))[0])
+    try:
+        version6 = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if version6.ipv4_mapped is not None:
+        return str(version6.ipv4_mapped)
+    return str(IPv6Network((version6, _NETWORK_BITS), strict=False))
 
 
 def no_token(detail: str = "the request has no token that holds", way_out: str | None = None) -> Problem:
@@ -215,8 +225,8 @@ def is_page(scope: Connection) -> bool:
 
 
 def _door(scope: Connection) -> str:
-    asked = URL(scope=scope)
-    path = f"{asked.path}?{asked.query}" if asked.query else asked.path
+    path, query = scope["path"], scope["query_string"].decode("latin-1")
+    path = f"{path}?{query}" if query else path
     return str(URL("/").include_query_params(next=path))
 
 

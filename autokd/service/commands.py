@@ -20,6 +20,7 @@ from autokd.config.mistakes import NAME
 from autokd.core.safe_path import child_environment
 from autokd.errors import PlanError
 from autokd.service.catalogue import KnownStudy
+from autokd.service.places import without_place
 from autokd.service.problems import Problem
 from autokd.service.settings import ServiceSettings
 from autokd.service.subprocesses import run_autokd
@@ -157,11 +158,11 @@ class Commands:
             self._asked -= 1
         if len(printed.output) > _LARGEST:
             raise Problem(413, "size", "the output is too large", way_out="ask for fewer pairs")
-        return CommandOutput(
-            exit_code=printed.exit_code,
-            output=printed.output.decode("utf-8", "replace"),
-            errors=printed.errors.decode("utf-8", "replace"),
+        output, errors = (
+            without_place(text.decode("utf-8", "replace"), self._settings.home, self._settings.root)
+            for text in (printed.output, printed.errors)
         )
+        return CommandOutput(exit_code=printed.exit_code, output=output, errors=errors)
 
 
 def _environment(settings: ServiceSettings, request: CommandRequest, study: KnownStudy) -> dict[str, str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
 
 from autokd.config.mistakes import NAME
 from autokd.core.access_token import AccessToken
 from autokd.core.setting import Pair
+from autokd.service.auth import address_of
 from autokd.service.catalogue import Catalogue
 from autokd.service.counters import Counters
 from autokd.service.dispatcher import Dispatcher
@@ -19,6 +23,7 @@ from autokd.service.problems import Problem, ProblemDocument
 from autokd.service.rates import Rates
 from autokd.service.sessions import Sessions
 from autokd.service.settings import ServiceSettings
+from autokd.service.streams import Streams
 from autokd.service.views import OpenStudy, Views
 from autokd.store.tokens import find_token
 
@@ -39,11 +44,30 @@ class Context:
     dispatcher: Dispatcher
     sessions: Sessions
     guesses: Rates
+    streams: Streams
 
-    def holds(self, token: AccessToken) -> bool:
-        """Return whether a token still holds."""
-        stored = find_token(self.opened.store, token.id)
-        return stored is not None and stored.holds
+    def may_read(self, request: Request) -> bool:
+        """Return whether who has sent a request may still read: the session, or else the token, holds."""
+        session = getattr(request.state, "session", None)
+        if session is not None:
+            return self.sessions.token(session) is not None
+        token: AccessToken | None = getattr(request.state, "token", None)
+        stored = None if token is None else find_token(self.opened.store, token.id)
+        return token is None or (stored is not None and stored.holds)
+
+    def stream(self, request: Request, events: AsyncGenerator[bytes, None]) -> StreamingResponse:
+        """Return server-sent events that end once who has asked for them may not read any more.
+
+        Raises:
+            Problem: If there are too many such streams.
+        """
+        token: AccessToken | None = getattr(request.state, "token", None)
+        key = f"address {address_of(request.scope)}" if token is None else f"token {token.id}"
+        self.streams.check(key)
+        stream = self.streams.bounded(key, events, lambda: run_in_threadpool(self.may_read, request))
+        # Proxies must not wait for more, either.
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 def _context(request: Request) -> Context:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from time import monotonic
 from typing import Final, final
 
@@ -49,7 +49,7 @@ class Feed:
         if self._news is not None:
             self._news.set()
 
-    async def listen(self, id: int, *, after: int) -> AsyncIterator[JobEvent | None]:
+    async def listen(self, id: int, *, after: int) -> AsyncGenerator[JobEvent | None, None]:
         """Yield the events of a job with larger numbers than `after` until it is over.
 
         None is yielded where there was nothing for a while.

@@ -22,6 +22,9 @@ from autokd.workspace import Workspace
 _LONGEST: Final = 200
 """Characters of what names a participant, a pair or a list of candidates."""
 _MOST: Final = 1_000_000
+_NAMED: Final = 10_000
+"""Pairs that are named one by one: a hundred participants make 9,900."""
+_MOST_CLASSES: Final = 10_000
 _GRID: Final = "poster_sweep"
 """What a sweep runs unless another grid is named."""
 Typed = Annotated[str, Field(min_length=1, max_length=_LONGEST)]
@@ -43,7 +46,7 @@ class _JobRequest(BaseModel):
 class _OfPairs(_JobRequest):
     """Also which pairs: `pairs`, or those of `teacher` or `student`."""
 
-    pairs: Literal["all"] | Annotated[list[Typed], Field(min_length=1, max_length=_MOST)] | None = Field(
+    pairs: Literal["all"] | Annotated[list[Typed], Field(min_length=1, max_length=_NAMED)] | None = Field(
         default=None, description='Pairs as the command line takes them, e.g. ["4,9", "9,4"], or "all".'
     )
     teacher: Typed | None = Field(default=None, description="All pairs in which this participant teaches.")
@@ -188,7 +191,7 @@ class DistillRequest(_OfOne):
     what: Literal["distill"]
     setting: JobSetting | None = None
     seed: Seed = 0
-    target: Literal["common", "own"] | dict[Typed, float] = Field(
+    target: Literal["common", "own"] | Annotated[dict[Typed, float], Field(max_length=_MOST_CLASSES)] = Field(
         default="common", description="Class distribution that the model is for: what --for takes."
     )
     force: bool = Field(default=False, description="Distill even against the recommendation.")

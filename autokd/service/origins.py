@@ -34,7 +34,10 @@ def is_foreign_page(headers: Headers) -> bool:
 
 def _is_of(origin: str, host: str) -> bool:
     """Return whether an origin such as `https://tuning.example.org` has the host that is asked."""
-    parts = urlsplit(origin.lower())
+    try:
+        parts = urlsplit(origin.lower())
+    except ValueError:
+        return False
     if parts.scheme not in _PORTS or origin.lower() != f"{parts.scheme}://{parts.netloc}":
         return False
     return _with_port(parts.netloc, parts.scheme) == _with_port(host.lower(), parts.scheme)

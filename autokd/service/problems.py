@@ -108,7 +108,13 @@ def response(problem: Problem, request_id: str) -> JSONResponse:
         "detail": one_line(problem.detail),
         "instance": f"urn:autokd:request:{request_id}",
     }
-    more = {"field": problem.field, "way_out": problem.way_out, "problems": problem.problems}
+    more = {
+        "field": problem.field and one_line(problem.field),
+        "way_out": problem.way_out and one_line(problem.way_out),
+        # Names of fields are the client's, too, and may be no text in Unicode.
+        "problems": problem.problems
+        and [{name: one_line(text) for name, text in each.items()} for each in problem.problems],
+    }
     content |= {name: value for name, value in more.items() if value is not None}
     return JSONResponse(content, problem.status, problem.headers, media_type=MEDIA_TYPE)
 
@@ -120,17 +126,20 @@ def install(app: FastAPI, home: Path, data_root: Path) -> None:
         home, data_root: Folders whose places on this machine are nobody's business.
     """
 
-    def answer(request: Request, problem: Problem) -> JSONResponse:
-        problem.detail = without_place(problem.detail, home, data_root)
-        problem.way_out = problem.way_out and without_place(problem.way_out, home, data_root)
-        problem.problems = problem.problems and plain_without_place(problem.problems, home, data_root)
-        return response(problem, request_id(request.scope))
-
     def ours(request: Request, error: Exception) -> JSONResponse:
-        return answer(request, problem_of(error))
+        problem = hide_places(problem_of(error), home, data_root)
+        return response(problem, request_id(request.scope))
 
     for kind in (AutokdError, Problem, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, ours)
+
+
+def hide_places(problem: Problem, home: Path, data_root: Path) -> Problem:
+    """Take out of a problem where two folders are; return it."""
+    problem.detail = without_place(problem.detail, home, data_root)
+    problem.way_out = problem.way_out and without_place(problem.way_out, home, data_root)
+    problem.problems = problem.problems and plain_without_place(problem.problems, home, data_root)
+    return problem
 
 
 def request_id(scope: Mapping[str, Any]) -> str:

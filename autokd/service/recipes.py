@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from starlette.concurrency import run_in_threadpool
+
 from autokd.config.study import StudyConfig
 from autokd.config.yaml_text import parse
 from autokd.core.atomic_write import make_folder, replacing
@@ -25,6 +27,7 @@ from autokd.service.subprocesses import run_autokd
 
 _SECONDS: Final = 120.0
 """Longest time that a check may take."""
+_OURS: Final = "AUTOKD_"
 _AT_ONCE: Final = 2
 """Checks at once; each reads the data that a recipe names."""
 
@@ -62,16 +65,11 @@ class RecipeTaker:
             PlanError: If it is not valid; it has all problems.
             Problem: If a recipe from elsewhere has that name, or the check takes too long.
         """
-        self._require_own(name)
-        source, root = f"{name}.yaml", self._settings.root
-        text = placed(text, source=source, root=root)
-        try:
-            config = StudyConfig.model_validate(parse(text, source=source))
-        except PlanError as error:
-            raise error.within(source) from None
-        problems = recipe_problems(config, source=source, root=root, allowed=self._settings.allow_code)
-        if problems:
-            raise PlanError.together(problems)
+        source = f"{name}.yaml"
+        async with self._room:
+            # Both take seconds for what is large, and the loop has others to serve.
+            await run_in_threadpool(self._require_own, name)
+            text = await run_in_threadpool(self._admitted, text, source)
         folder = self._settings.home / FOLDER
         make_folder(folder)
         final = folder / source
@@ -87,6 +85,23 @@ class RecipeTaker:
         finally:
             draft.unlink(missing_ok=True)
         return TakenRecipe(new, hashlib.sha256(text.encode()).hexdigest(), inspection)
+
+    def _admitted(self, text: str, source: str) -> str:
+        """Return the text of a recipe that names nothing but what it may name, see `placed`.
+
+        Raises:
+            PlanError: If it is not valid, or names something else.
+        """
+        root = self._settings.root
+        text = placed(text, source=source, root=root)
+        try:
+            config = StudyConfig.model_validate(parse(text, source=source))
+        except PlanError as error:
+            raise error.within(source) from None
+        problems = recipe_problems(config, source=source, root=root, allowed=self._settings.allow_code)
+        if problems:
+            raise PlanError.together(problems)
+        return text
 
     def _require_own(self, name: str) -> None:
         """Refuse names of recipes that are not the home's to change."""
@@ -104,7 +119,9 @@ class RecipeTaker:
 
     async def _checked(self, draft: Path, source: str) -> dict[str, Any]:
         """Return what `autokd check --json` says of a draft, under the name that it will have."""
-        environment = {**os.environ, **child_environment()}
+        # Own code may run in it, which has no use for addresses and tokens.
+        own = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        environment = {**own, **child_environment()}
         printed = await run_autokd(
             ["check", str(draft), "--json"],
             environment={name: value for name, value in environment.items() if value is not None},

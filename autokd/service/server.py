@@ -12,6 +12,7 @@ import uvicorn
 
 from autokd.errors import InputError
 from autokd.service.app import Service
+from autokd.service.connections import PatientProtocol
 from autokd.service.envelope import JsonLines
 from autokd.service.settings import ServiceSettings
 
@@ -33,19 +34,7 @@ def serve(settings: ServiceSettings, on_start: Callable[[int], None] = lambda po
     """
     service = Service(settings)
     service.context.opened.store  # noqa: B018  It is made or upgraded now, and a slip in its address is told.
-    config = uvicorn.Config(
-        service,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Who asks is whoever is connected: anybody can write X-Forwarded-For.
-        proxy_headers=False,
-        ws="none",
-        limit_concurrency=_CONNECTIONS,
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-    )
+    config = configuration(service)
     # uvicorn has ended in good order by then, and raises what ended it once more.
     with _log_lines(), suppress(KeyboardInterrupt):
         try:
@@ -54,6 +43,26 @@ def serve(settings: ServiceSettings, on_start: Callable[[int], None] = lambda po
             service.close()
             where = f"--host {settings.host} --port {settings.port}"
             raise InputError(f"{where}: cannot listen there, as the log says; choose another port") from None
+
+
+def configuration(service: Service) -> uvicorn.Config:
+    """Return how uvicorn serves a service."""
+    settings = service.context.settings
+    return uvicorn.Config(
+        service,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Anybody can write X-Forwarded-For: who asks is whoever is connected, if that is no known proxy.
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
+        http=PatientProtocol,
+        ws="none",
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
 
 
 class _Server(uvicorn.Server):

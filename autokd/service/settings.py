@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ DATA: Final = "data"
 _PREFIX: Final = "AUTOKD_SERVE_"
 _NAMES: Final = {"home": HOME_VARIABLE, "storage": STORAGE_VARIABLE, "ray_address": "RAY_ADDRESS"}
 """Variables that all commands share."""
-_LISTS: Final = frozenset({"studies", "cors", "allow_code"})
+_LISTS: Final = frozenset({"studies", "cors", "allow_code", "proxies"})
 _PATHS: Final = ("home", "data_root")
 
 
@@ -39,6 +39,7 @@ class ServiceSettings(BaseModel):
         studies: Files of study recipes that are served beside the shipped ones and those in `home`.
         no_auth: Whether requests need no token; only on the loopback address.
         cors: Origins whose pages may read, such as `https://tuning.example.org`.
+        proxies: Addresses or networks of proxies, whose word is believed on who asks and whether by TLS.
         rate: Most requests a second from one token, or from one address without a token.
         max_body: Largest body of a request in bytes.
         body_seconds: Longest time that a body may take.
@@ -60,6 +61,7 @@ class ServiceSettings(BaseModel):
     studies: tuple[Path, ...] = ()
     no_auth: bool = False
     cors: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
     rate: Annotated[float, Field(gt=0)] = 50.0
     max_body: Annotated[int, Field(ge=1)] = 2**20
     body_seconds: Annotated[float, Field(gt=0)] = 20.0
@@ -82,6 +84,16 @@ class ServiceSettings(BaseModel):
             if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
                 raise ValueError(f"{origin!r} is no origin; write e.g. https://tuning.example.org")
         return origins
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"{proxy!r} is no address; write e.g. 127.0.0.1 or 10.0.0.0/24") from None
+        return proxies
 
     @model_validator(mode="after")
     def _open_on_loopback_only(self) -> Self:

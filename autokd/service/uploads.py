@@ -21,6 +21,8 @@ _PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _DEEPEST: Final = 10
 _SPARE_BYTES: Final = 100 * 2**20
 """So much room stays on the disk: the service needs some itself."""
+_LOOK_BYTES: Final = 2**24
+"""After so many bytes it is looked up again whether there is room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +81,27 @@ async def take_file(
         raise _too_large(most)
     if place.exists() and not replace:
         raise _is_there()
-    make_folder(place.parent)
-    if shutil.disk_usage(place.parent).free < (length or 0) + _SPARE_BYTES:
-        raise Problem(507, "disk", "there is no room for the file", way_out="remove something there first")
-    draft = place.parent / f".autokd-{secrets.token_hex(8)}"
+    make_folder(root)
+    # Folders are made for what has come whole only; until then it lies in one that is there.
+    above = next(folder for folder in place.parents if folder.is_dir())
+    draft = above / f".autokd-{secrets.token_hex(8)}"
     try:
-        size, digest = 0, hashlib.sha256()
+        size, digest, looked = 0, hashlib.sha256(), 0
+        _require_room(above, length or 0)
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY), "wb") as file:
             async for piece in body:
                 size += len(piece)
                 if size > most:
                     raise _too_large(most)
+                if size - looked >= _LOOK_BYTES:
+                    # Several may come at once, and not all of them say how large they are.
+                    looked = size
+                    _require_room(above, 0)
                 digest.update(piece)
                 await run_in_threadpool(file.write, piece)
             file.flush()
             await run_in_threadpool(os.fsync, file.fileno())
+        make_folder(place_of(root, path).parent)
         new = _moved(draft, place, replace=replace)
     except OSError as error:
         raise Problem(507, "disk", f"the file cannot be written: {error.strerror}") from None
@@ -112,6 +120,11 @@ def _moved(draft: Path, place: Path, *, replace: bool) -> bool:
         draft.replace(place)
         return False
     return True
+
+
+def _require_room(folder: Path, size: int) -> None:
+    if shutil.disk_usage(folder).free < size + _SPARE_BYTES:
+        raise Problem(507, "disk", "there is no room for the file", way_out="remove something there first")
 
 
 def _too_large(most: int) -> Problem:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final, final
 
-from sqlalchemy import Row, Select, insert, select, update
+from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -108,6 +108,12 @@ class Jobs:
             query = query.where(JobRow.id < before)
         with self._session() as session:
             return tuple(job_of(row) for row in session.execute(query))
+
+    def number_unfinished(self) -> int:
+        """Return how many jobs are not over."""
+        query = select(func.count()).select_from(JobRow).where(JobRow.state.in_(at_work()))
+        with self._session() as session:
+            return session.execute(query).scalar_one()
 
     def cancel(self, id: int, who: str) -> Job:
         """Cancel a job, at once if no driver is at work on it; else its driver is asked for the end.

@@ -17,11 +17,12 @@ import pytest
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
+from autokd.service.settings import read_settings
 from tests.docker.files import FOLDER, ROOT, Stage, command, compose, dockerfile, stages
 from tests.docker.machine import PASSWORD, TOKEN, VARIABLES
 
 SCRIPTS = ["autokd-node", "slurm.sh"]
-OUTSIDE_OF_WORKERS = {"driver", "dashboard", "postgres"}
+OUTSIDE_OF_WORKERS = {"driver", "serve", "dashboard", "postgres"}
 """Services that get to know the database's password."""
 
 
@@ -58,6 +59,35 @@ def test_hadolint_has_nothing_to_say() -> None:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_shellcheck_has_nothing_to_say(script: str) -> None:
     lint(linter("shellcheck"), FOLDER / script)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_systemd_has_nothing_to_say_of_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "autokd.service"
+    text = (FOLDER / "autokd.service").read_text()
+    installed = "/opt/autokd/bin/autokd"
+    assert f"ExecStart={installed} serve\n" in text
+    unit.write_text(text.replace(installed, sys.executable))
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    # It would say so.
+    unit.write_text(text.replace(installed, sys.executable).replace("KillMode=", "KilMode="))
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert "KilMode" in done.stderr
+
+
+def test_the_service_is_asked_for_its_health_and_runs_its_jobs_on_the_cluster(
+    services: dict[str, Any],
+) -> None:
+    service = services["serve"]
+    assert command(service)[:2] == ["autokd-node", "serve"]
+    assert "http://127.0.0.1:8321/readyz" in " ".join(service["healthcheck"]["test"])
+    assert [str(port) for port in service["ports"]] == ["127.0.0.1:8321:8321"]
+    settings = read_settings({}, {name: str(value) for name, value in service["environment"].items()})
+    assert (settings.jobs, settings.proxies, settings.ray_address) == (1, (), "ray-head:6379")
+    behind = compose({**VARIABLES, "PROXY": "172.18.0.1", "JOBS": "2"})["services"]["serve"]["environment"]
+    settings = read_settings({}, {name: str(value) for name, value in behind.items()})
+    assert (settings.jobs, settings.proxies) == (2, ("172.18.0.1",))
 
 
 def test_the_compose_file_holds_by_the_specification() -> None:
@@ -113,6 +143,7 @@ def test_every_direct_dependency_of_the_image_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     wanted = project["dependencies"] + extras["cluster"] + extras["postgres"] + extras["mysql"]
+    wanted += extras["service"]
     pinned = {_plain(line) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
     assert {_plain(requirement) for requirement in wanted} <= pinned
     # What ray[default] needs beyond ray[tune].
@@ -140,7 +171,7 @@ def test_secrets_are_in_environments_only_and_only_where_they_are_needed(service
 
 def test_ports_are_published_on_loopback_only(services: dict[str, Any]) -> None:
     published = [str(port) for service in services.values() for port in service.get("ports", [])]
-    assert len(published) == 2
+    assert len(published) == 3
     assert all(port.startswith("127.0.0.1:") for port in published)
     assert not [name for name, service in services.items() if "network_mode" in service]
 
@@ -163,7 +194,7 @@ def test_who_is_waited_for_can_say_that_it_is_well(services: dict[str, Any]) -> 
 
 def test_every_node_of_ray_asks_for_the_token(services: dict[str, Any]) -> None:
     nodes = [service for service in services.values() if {"ray", "autokd-node"} & set(command(service))]
-    assert len(nodes) == 4
+    assert len(nodes) == 5
     assert all(node["environment"]["RAY_AUTH_MODE"] == "token" for node in nodes)
 
 

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 import uvicorn
 
 from autokd.service.app import Service
+from autokd.service.server import configuration
 
 
 @contextmanager
 def served_in_a_thread(service: Service) -> Iterator[str]:
     """Yield the address of a service; open streams of events are ended with it."""
-    config = uvicorn.Config(service, port=0, log_config=None, access_log=False, ws="none")
+    config = configuration(service)
+    config.port = 0
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -281,6 +281,7 @@ def test_a_stream_ends_with_its_token_and_with_its_server(
     service: Service, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autokd.service.feed._QUIET_SECONDS", 0.2)
+    monkeypatch.setattr("autokd.service.streams._LOOK_SECONDS", 0.1)
     address = service.context.settings.address
     short = Api(service, create(address, name="short", scope=Scope.TUNE).text)
     number = posted(short)

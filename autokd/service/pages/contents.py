@@ -101,6 +101,12 @@ class Contents:
                 while len(self._kept) > _MOST:
                     self._making.pop(self._kept.popitem(last=False)[0], None)
             return content
+        except BaseException:
+            with self._lock:
+                # Addresses of what does not exist are endless.
+                if key not in self._kept:
+                    self._making.pop(key, None)
+            raise
         finally:
             making.release()
 

@@ -17,6 +17,7 @@ from autokd.service.auth import address_of, check_guesses
 from autokd.service.context import Context, InContext
 from autokd.service.pages.rendering import page_router, rendered, token_of
 from autokd.service.pages.work import ACTIVE
+from autokd.service.places import without_place
 from autokd.service.problems import Problem
 from autokd.service.resources.studies import list_studies
 from autokd.service.sessions import cookie_name
@@ -135,7 +136,7 @@ def _safe(target: str | None) -> str:
 
 def _is_secure(request: Request) -> bool:
     """Return whether the browser speaks TLS, with this process or with a proxy before it."""
-    return request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
+    return request.scope["scheme"] == "https" or request.headers.get("origin", "").startswith("https://")
 
 
 def _lines(context: Context) -> list[StudyLine]:
@@ -148,7 +149,7 @@ def _lines(context: Context) -> list[StudyLine]:
             if not problem and context.views.is_prepared(entry.name):
                 judged = context.views.answer(entry.name, None, "judged", _judged)
         except PlanError as error:
-            problem = error.problem
+            problem = without_place(error.problem, context.settings.home, context.settings.root)
         lines.append(
             StudyLine(
                 name=entry.name,

@@ -14,7 +14,7 @@ from autokd.core.access_token import AccessToken, Scope
 from autokd.errors import AutokdError
 from autokd.report.page import environment
 from autokd.service.pages.assets import asset_address
-from autokd.service.problems import Problem, problem_of
+from autokd.service.problems import Problem, hide_places, problem_of
 from autokd.text.escaping import one_line
 
 _MINUTE: Final = 60
@@ -89,7 +89,8 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except (Problem, AutokdError, RequestValidationError) as error:
-                problem = problem_of(error)
+                settings = request.app.state.context.settings
+                problem = hide_places(problem_of(error), settings.home, settings.root)
                 page = rendered(request, "error.html", problem.status, **_words(problem))
                 page.headers.update(problem.headers or {})
                 return page

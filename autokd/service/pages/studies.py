@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from autokd.config.yaml_files import shipped
 from autokd.service.auth import reads
 from autokd.service.context import Context, InContext, PairName, SpaceName, StudyName
 from autokd.service.pages.contents import Contents
-from autokd.service.pages.rendering import page_router, rendered, token_of
+from autokd.service.pages.rendering import page_router, rendered
 from autokd.service.pages.watch import Watch
 from autokd.service.pages.work import work_of
 
@@ -66,23 +66,8 @@ async def read_changes(
     """Return server-sent events that say which part of the page has changed, until the session is over."""
     # What does not exist is told now, and not in the middle of a stream.
     await run_in_threadpool(context.catalogue.workspace, name, space)
-
-    async def holds() -> bool:
-        return await run_in_threadpool(_holds, context, request)
-
-    # Proxies must not wait for more.
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     watch = _parts(request, context).watch
-    stream = watch.events(name, space, holds=holds, closed=lambda: context.feed.closed)
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
-
-
-def _holds(context: Context, request: Request) -> bool:
-    """Return whether who has sent a request may still read."""
-    number, token = getattr(request.state, "session", None), token_of(request)
-    if number is not None:
-        return context.sessions.token(number) is not None
-    return token is None or context.holds(token)
+    return context.stream(request, watch.events(name, space, closed=lambda: context.feed.closed))
 
 
 class _Parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
@@ -43,17 +43,11 @@ class Watch:
         self._watched: dict[tuple[str, str | None], _Watched] = {}
 
     async def events(
-        self,
-        name: str,
-        space: str | None,
-        *,
-        holds: Callable[[], Awaitable[bool]],
-        closed: Callable[[], bool] = lambda: False,
-    ) -> AsyncIterator[bytes]:
+        self, name: str, space: str | None, *, closed: Callable[[], bool] = lambda: False
+    ) -> AsyncGenerator[bytes, None]:
         """Yield server-sent events `changed` with all versions: at once, then whenever one changes.
 
         Args:
-            holds: Whether who watches may still do so; it is asked now and then.
             closed: Whether the server ends.
         """
         watched = self._watched.setdefault((name, space), _Watched())
@@ -67,8 +61,6 @@ class Watch:
                     yield f"event: changed\ndata: {json.dumps(versions)}\n\n".encode()
                 elif monotonic() - last > _QUIET_SECONDS:
                     last = monotonic()
-                    if not await holds():
-                        return
                     yield b": quiet\n\n"
                 await asyncio.sleep(self._seconds)
         finally:

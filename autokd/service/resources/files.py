@@ -6,8 +6,7 @@ import tempfile
 from pathlib import Path
 
 from fastapi import APIRouter
-from starlette.background import BackgroundTask
-from starlette.responses import FileResponse, HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from autokd.service.auth import reads
 from autokd.service.context import InContext, SpaceName, StudyName, errors
@@ -36,7 +35,7 @@ def read_report(context: InContext, name: StudyName, space: SpaceName = None) ->
 @router.get(
     "/export.parquet",
     summary="All measurements as one table",
-    response_class=FileResponse,
+    response_class=Response,
     responses={
         **errors(404),
         200: {
@@ -45,26 +44,19 @@ def read_report(context: InContext, name: StudyName, space: SpaceName = None) ->
         },
     },
 )
-def read_export(context: InContext, name: StudyName, space: SpaceName = None) -> FileResponse:
+def read_export(context: InContext, name: StudyName, space: SpaceName = None) -> Response:
     """Return the Parquet table that `autokd export` writes."""
-    with tempfile.NamedTemporaryFile(suffix=".parquet", delete=False) as file:
-        path = Path(file.name)
 
-    def write(study: OpenStudy) -> None:
+    def table(study: OpenStudy) -> bytes:
         federation = study.prepared("run autokd tune or autokd sweep")
-        export_results(study.workspace, federation, study.results, path)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "table.parquet")
+            export_results(study.workspace, federation, study.results, path)
+            return path.read_bytes()
 
-    try:
-        context.views.fresh(name, space, write)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return FileResponse(
-        path,
-        media_type="application/vnd.apache.parquet",
-        filename=f"{name}.parquet",
-        background=BackgroundTask(path.unlink, missing_ok=True),
-    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}.parquet"'}
+    content = context.views.fresh(name, space, table)
+    return Response(content, media_type="application/vnd.apache.parquet", headers=headers)
 
 
 def _page(study: OpenStudy) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from autokd.config.mistakes import NAME
 from autokd.core.job import Job, JobEvent, JobState
@@ -28,6 +29,8 @@ _JSON, _EVENTS = "application/json", "text/event-stream"
 _LARGEST: Final = 2**31 - 1
 _MOST: Final = 1000
 """Jobs or events in one answer."""
+_MOST_WAITING: Final = 1000
+"""Jobs that are not over; all servers look at all of them every second."""
 JobNumber = Annotated[int, Path(ge=1, le=_LARGEST, description="Number of a job.")]
 _LOCATION = {"Location": {"description": "Address of the job.", "schema": {"type": "string"}}}
 
@@ -58,6 +61,9 @@ def post_job(
     ] = None,
 ) -> Response:
     """Queue a job; what the store has is not done again, so a retry is a new job with the same content."""
+    if Jobs(context.opened.store).number_unfinished() >= _MOST_WAITING:
+        problem, later = f"{_MOST_WAITING:,} jobs wait already", {"Retry-After": "60"}
+        raise Problem(429, "queue", problem, way_out="cancel some, or try again later", headers=later)
     study = context.catalogue.study(job.study)
     config = context.catalogue.config(study)
     workspace = opened(job, study.source, home=context.settings.home, storage=context.settings.address)
@@ -153,14 +159,13 @@ async def read_events(
         after = int(last_event_id) if last_event_id and _is_number(last_event_id) else 0
     jobs = Jobs(context.opened.store)
     events = await run_in_threadpool(jobs.events, id, after=after, limit=_MOST)
-    headers = {"Vary": "Accept"}
     if form == _JSON:
         content = [event_entry(event).model_dump(mode="json") for event in events]
-        return JSONResponse(content, headers=headers)
-    # Proxies must not wait for more, either.
-    headers |= {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    stream = _stream(context, request, id, after)
-    return StreamingResponse(stream, media_type=_EVENTS, headers=headers)
+        answer: Response = JSONResponse(content)
+    else:
+        answer = context.stream(request, _stream(context, id, after))
+    answer.headers["Vary"] = "Accept"
+    return answer
 
 
 def known_job(context: Context, id: int) -> Job:
@@ -172,16 +177,10 @@ def known_job(context: Context, id: int) -> Job:
     return Jobs(context.opened.store).job(id)
 
 
-async def _stream(context: Context, request: Request, id: int, after: int) -> AsyncIterator[bytes]:
-    """Yield events as lines; the stream ends once the token holds no more."""
-    async for event in context.feed.listen(id, after=after):
-        if event is not None:
-            yield _line(event)
-            continue
-        token = token_of(request)
-        if token is not None and not await run_in_threadpool(context.holds, token):
-            return
-        yield KEEPALIVE_COMMENT
+async def _stream(context: Context, id: int, after: int) -> AsyncGenerator[bytes, None]:
+    async with aclosing(context.feed.listen(id, after=after)) as events:
+        async for event in events:
+            yield KEEPALIVE_COMMENT if event is None else _line(event)
 
 
 def _line(event: JobEvent) -> bytes:

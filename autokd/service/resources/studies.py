@@ -34,7 +34,11 @@ class StudyEntry(BaseModel):
 @router.get("", summary="The study recipes", responses=errors())
 def list_studies(context: InContext) -> list[StudyEntry]:
     """List the shipped study recipes, those that were named at the start, and those in the home."""
-    return [_entry(context.catalogue, study) for study in context.catalogue.studies()]
+    settings = context.settings
+    return [
+        StudyEntry(**plain_without_place(entry.model_dump(), settings.home, settings.root))
+        for entry in (_entry(context.catalogue, study) for study in context.catalogue.studies())
+    ]
 
 
 @router.get("/{name}", summary="One study", responses=errors(404))

@@ -138,12 +138,9 @@ def test_changes_are_told_to_those_who_watch(api: Api) -> None:
     looks = iter(versions)
     ended: list[bool] = []
 
-    async def holds() -> bool:
-        return False
-
     async def listen() -> list[bytes]:
         watch = Watch(lambda name, space: next(looks), look_seconds=0.0)
-        stream = watch.events("small", None, holds=holds, closed=lambda: bool(ended))
+        stream = watch.events("small", None, closed=lambda: bool(ended))
         events = [await anext(stream), await anext(stream)]
         ended.append(True)
         events += [event async for event in stream]
