@@ -96,6 +96,7 @@ _ERRORS: Final = {
     403: "The token's scope does not include this.",
     404: "No such study, pair, participant or job, or nothing is tuned yet.",
     406: "None of the formats that there are is accepted.",
+    408: "The body is too slow.",
     409: "Something else is there.",
     413: "The body is too large.",
     415: "The body is in a format that is not known here.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Final
 
 from autokd.store import Store, normalise
@@ -14,6 +14,9 @@ from autokd.store.url import sqlite_file
 
 FRESH_SECONDS: Final = 0.25
 """For so long, what changed is not looked for again: many clients ask at once."""
+_SHARE: Final = 0.1
+"""Share of the time that looking takes at most, in a store with so much that it takes long: a batch needs its
+cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class OpenedStore:
     """One store for all threads, opened when it is first asked for.
 
     Args:
-        fresh_seconds: How long marks count as fresh.
+        fresh_seconds: How long marks count as fresh, at least; with 0 they are looked up each time.
     """
 
     def __init__(self, address: str, *, fresh_seconds: float = FRESH_SECONDS) -> None:
@@ -44,7 +47,7 @@ class OpenedStore:
         self._changes: Changes | None = None
         self._inode: tuple[int, int] | None = None
         self._marks: Mapping[str, Mark] = {}
-        self._looked = -1e9
+        self._looked, self._pause = -1e9, 0.0
         self._former: list[Store] = []
 
     @property
@@ -61,9 +64,10 @@ class OpenedStore:
         """Return the store, and the marks of its studies; see `store`."""
         with self._lock:
             store = self._current()
-            if self._changes is None or monotonic() - self._looked >= self._fresh:
-                self._changes = self._changes or Changes(store)
+            if self._changes is None or monotonic() - self._looked >= max(self._fresh, self._pause):
+                self._changes, began = self._changes or Changes(store), thread_time()
                 self._marks, self._looked = self._changes.marks(), monotonic()
+                self._pause = (thread_time() - began) / _SHARE if self._fresh else 0.0
             return Snapshot(store, self._marks)
 
     def close(self) -> None:

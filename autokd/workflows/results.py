@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from functools import cached_property
-from typing import Any, Final, TypeVar
+from functools import cached_property, partial
+from typing import Any, Final, TypeVar, cast
 
 from autokd.config.space import Space, sweep_examples
 from autokd.config.study import StudyConfig
@@ -29,6 +29,7 @@ from autokd.search.growth import stored_growth
 from autokd.search.study_names import rivals_name, study_name, sweep_name
 from autokd.statistics.target_weights import aimed
 from autokd.store import Store
+from autokd.workflows.kept_recommendations import Basis, KeptRecommendations
 from autokd.workflows.kept_space import kept_space
 from autokd.workflows.readable import check_sizes, leaving_out, read_each
 from autokd.workflows.study_warnings import warned_facts
@@ -65,7 +66,8 @@ class StoredResults:
         self._known: frozenset[str] | None = None
         self._read: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self._judged: dict[AnyPair, JudgedPair] = {}
-        self._recommendations: dict[AnyPair, Recommendation] = {}
+        self._recommendations = KeptRecommendations()
+        self._derived: defaultdict[AnyPair, dict[str, Any]] = defaultdict(dict)
 
     @classmethod
     def of(cls, workspace: Workspace, facts: FederationFacts | None, store: Store) -> StoredResults:
@@ -104,12 +106,11 @@ class StoredResults:
 
     def is_readable(self, pair: AnyPair) -> bool:
         """Return whether autokd wrote what the store has of a pair; if not, a notice says so."""
-        read: list[AnyPair] = []
         with leaving_out(pair):
             self.searched(pair)
             self.stored(pair)
-            read.append(pair)
-        return bool(read)
+            return True
+        return False
 
     def study(self, pair: AnyPair) -> str:
         """Return the name of a pair's study."""
@@ -213,16 +214,19 @@ class StoredResults:
         Raises:
             NotTuned: If there is none yet.
         """
-        if pair not in self._recommendations:
-            records, judged = self.searched(pair), self.judged(pair)
-            reverse: JudgedPair | None = None
-            if isinstance(pair, Pair):
-                with leaving_out(pair.reverse):
-                    reverse = self.judged(pair.reverse)
-            self._recommendations[pair] = recommend(
-                self.config, self.facts, records, judged, reverse=reverse, cost=self.cost(records)
-            )
-        return self._recommendations[pair]
+
+        def made(basis: Basis) -> Recommendation:
+            records = self.searched(pair)
+            cost, judged, reverse = self.cost(records), basis.judged, basis.reverse
+            return recommend(self.config, self.facts, records, judged, reverse=reverse, cost=cost)
+
+        return self._recommendations.get(pair, self.judged, made)
+
+    def derived(self, pair: AnyPair, what: str, compute: Callable[[], T]) -> T:
+        """Return what `compute` makes of a pair's records, and `what` calls; it is kept until they change."""
+        if what not in self._derived[pair]:
+            self._derived[pair][what] = compute()
+        return cast("T", self._derived[pair][what])
 
     def replace(self, searched: Sequence[PairRecords]) -> None:
         """Take the records that the store has of some pairs by now, instead of reading them."""
@@ -235,16 +239,21 @@ class StoredResults:
         """Forget what was read of some pairs and of their reverse pairs, and how they were judged."""
         for side in {side for pair in pairs for side in sides_of(pair)}:
             self._read.pop(self.study(side), None)
-            self._judged.pop(side, None)
-            self._recommendations.pop(side, None)
+            self._forget_judged(side)
 
     def refresh(self, studies: Collection[str]) -> None:
         """Forget what was read under these names, and all judgements that may rest on it."""
         for study in studies:
             self._read.pop(study, None)
             self.store.evict(study)
-        judged = {*self._judged, *self._recommendations}
-        self.forget([pair for pair in judged if self.study(pair) in studies])
+        for pair in {*self._judged, *self._recommendations, *self._derived}:
+            if self.study(pair) in studies:
+                self._forget_judged(pair)
+        self._recommendations.doubt(lambda pair: self.study(pair) in studies)
+
+    def _forget_judged(self, pair: AnyPair) -> None:
+        for kept in (self._judged, self._derived, self._recommendations):
+            kept.pop(pair, None)
 
     def prices(self, pair: AnyPair) -> Prices | None:
         """Return what runs of a pair cost; None if only the store was read."""
@@ -269,7 +278,9 @@ class StoredResults:
     def sweep_examples(self, pair: AnyPair) -> int:
         """Return the training examples of a sweep of one pair; 0 if only the store was read."""
         prices = self.prices(pair)
-        return 0 if prices is None else sweep_examples(self.config, self.space, prices)
+        if prices is None:
+            return 0
+        return self.derived(pair, "sweep", partial(sweep_examples, self.config, self.space, prices))
 
     def _weights(self, pair: AnyPair) -> ExampleWeights:
         return self.facts.participants[pair.student].weights

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from autokd.config.space import sweep_epochs, sweep_examples
+from autokd.config.space import sweep_epochs
 from autokd.config.target import ClassShares, TargetName, target_json
 from autokd.core.finding import Finding
 from autokd.core.pair_records import PairRecords
@@ -281,15 +282,12 @@ def overview(
     results.read_ahead(studies.keys() - judged)
     for pair in sorted(studies.keys() - judged):
         with leaving_out(pair):
-            records, stored = results.searched(pair), results.stored(pair)
-            overviews[pair] = pair_overview(records, stored, results.prices(pair))
-            if stored and not unfinished(config, results.facts, records):
-                of_today.add(pair)
+            overviews[pair], is_done = results.derived(pair, "status", partial(_stands, results, pair))
+            of_today |= {pair} if is_done else set()
         if pair not in overviews:
             del studies[pair]
-    prices = [results.prices(pair) for pair in studies]
-    priced = [price for price in prices if price is not None]
     groups = results.groups()
+    names, priced = [*studies.values(), *map(results.study, groups)], all(map(results.prices, studies))
     return Overview(
         federation=results.facts.name,
         participants=config.federation.size,
@@ -298,24 +296,26 @@ def overview(
         accuracies=tuple(participant.accuracy(Split.TEST) for participant in results.facts.participants),
         sweep_epochs=sweep_epochs(config, results.space, len(studies)),
         sweep_budget=results.space.budgets(config)[-1],
-        sweep_examples=sum(sweep_examples(config, results.space, price) for price in priced)
-        if len(priced) == len(prices)
-        else None,
+        sweep_examples=sum(map(results.sweep_examples, studies)) if priced else None,
         stale=StaleStudies(results).count(pair for pair in pairs if pair not in of_today),
-        drivers=tuple(
-            map(DriverStatus.of, store.leases.drivers([*studies.values(), *map(results.study, groups)]))
-        ),
+        drivers=tuple(map(DriverStatus.of, store.leases.drivers(names))),
         target=config.target,
         warnings=results.facts.warnings,
         names=config.federation.names,
     )
 
 
+def _stands(results: StoredResults, pair: AnyPair) -> tuple[PairOverview, bool]:
+    """Return where a pair stands, and whether it has a recommendation with nothing left to do."""
+    records, stored = results.searched(pair), results.stored(pair)
+    left = not stored or unfinished(results.config, results.facts, records)
+    return pair_overview(records, stored, results.prices(pair)), not left
+
+
 def _group_overviews(results: StoredResults, groups: Iterable[Group]) -> Iterator[PairOverview]:
     for group in groups:
         with leaving_out(group):
-            stored = results.stored(group)
-            yield pair_overview(results.searched(group), stored, results.prices(group))
+            yield pair_overview(results.searched(group), results.stored(group), results.prices(group))
 
 
 def pair_overview(

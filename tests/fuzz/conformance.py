@@ -86,8 +86,8 @@ def main(arguments: Sequence[str]) -> int:
     with served() as (document, address, token):
         schema = schemathesis.openapi.from_dict(document)
         asked = {"base_url": address, "headers": {"Authorization": f"Bearer {token}"}, "timeout": 300}
-        found = [result.ok() for result in schema.get_all_operations()]
-        operations = [operation for operation in found if options.only in operation.path]
+        every = [result.ok() for result in schema.get_all_operations()]
+        operations = [operation for operation in every if options.only in operation.path]
         share = math.ceil(options.examples / len(operations) / len(WAYS))
         for operation in operations:
             statuses: Counter[int] = Counter()

@@ -194,9 +194,9 @@ def test_attacks_are_refused_without_a_trace(tuner: Api, home: Path, name: str) 
     sender = as_nobody if "Host" in attack.headers else tuner
     answer = sender.request(attack.method, attack.path, content=attack.content, headers=attack.headers)
     assert answer.status_code in attack.statuses, (answer.status_code, answer.text)
-    told = f"{answer.text} {answer.headers}"
+    received = f"{answer.text} {answer.headers}"
     for secret in ("hunter2", str(home), str(home.parent), "Traceback", "root:"):
-        assert secret not in told
+        assert secret not in received
     left = [path for path in written(home) if path not in before and path != str(home / "data")]
     assert left == []
     assert tuner.json("/v1/jobs") == []

@@ -86,13 +86,13 @@ def state(service: Service) -> tuple[object, ...]:
 def test_the_table_has_every_address_that_changes_something(service: Service) -> None:
     included = [getattr(route, "original_router", None) for route in service.api.routes]
     routes = [*service.api.routes, *(route for router in included if router for route in router.routes)]
-    found = {
+    changing = {
         (method, str(getattr(route, "path", "")))
         for route in routes
         for method in getattr(route, "methods", None) or ()
         if method not in HARMLESS
     }
-    assert found == set(CHANGES)
+    assert changing == set(CHANGES)
     # What is mounted has addresses of its own.
     assert [str(route.path) for route in routes if isinstance(route, Mount)] == ["/optuna"]
 

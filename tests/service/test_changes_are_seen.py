@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from autokd.core.access_token import Scope
 from autokd.service.app import Service
 from autokd.store import Store
+from autokd.workflows.recommend import recommend_all
+from autokd.workflows.status import status
 from autokd.workflows.tokens import create
 from autokd.workspace import Workspace
 from tests.service.conftest import STUDY, Api, settings, unpacked
@@ -28,7 +31,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
 
 def test_a_trial_of_another_process_is_seen(api: Api) -> None:
     service = api.service.context.settings
-    before = api.json(f"{PAIRS}/0-1")
+    before, listed = api.json(f"{PAIRS}/0-1"), api.json(PAIRS)
     with Store.open(service.address) as other:
         first = other.trials(before["study"])[0]
         seed = first.seed + 77
@@ -38,6 +41,12 @@ def test_a_trial_of_another_process_is_seen(api: Api) -> None:
         *(trial["seed"] for trial in before["trials"]),
         seed,
     ]
+    # What was kept of other pairs is what is read anew.
+    workspace = Workspace.open(STUDY, home=service.home)
+    anew = [answer.to_json() for answer in recommend_all(workspace, workspace.pairs)]
+    assert api.json(PAIRS) == json.loads(json.dumps(anew))
+    assert api.json(PAIRS) != listed
+    assert api.json("/v1/studies/small")["status"]["verdicts"] == status(workspace).to_json()["verdicts"]
 
 
 def test_a_store_that_is_replaced_and_a_federation_that_is_deleted_are_seen(api: Api) -> None:

@@ -12,7 +12,7 @@ from autokd.service.context import InContext, errors
 router = APIRouter(prefix="/v1/commands", tags=["commands"], dependencies=[reads])
 
 
-@router.post("", summary="What a command prints", responses=errors(404, 413))
+@router.post("", summary="What a command prints", responses=errors(400, 404, 408, 413))
 async def run_command(context: InContext, request: Request, command: CommandRequest) -> CommandOutput:
     """Return what a command prints; `tune` and `explain`, after their jobs, need the scope `tune`."""
     if command.command in DONE:

@@ -49,7 +49,7 @@ class FileEntry(BaseModel):
     summary="Put a study recipe",
     response_model=RecipeEntry,
     responses={
-        **errors(400, 409, 413, 415),
+        **errors(400, 408, 409, 413, 415),
         201: {"description": "It is there now.", "model": RecipeEntry},
         200: {"description": "It is there in place of a former one."},
     },
@@ -72,7 +72,7 @@ async def put_study(context: InContext, request: Request, name: StudyName) -> Re
     summary="Put a file of data, or a checkpoint",
     response_model=FileEntry,
     responses={
-        **errors(400, 409, 413, 507),
+        **errors(400, 404, 408, 409, 413, 507),
         201: {"description": "It is there now.", "model": FileEntry},
         200: {"description": "It is there in place of a former one."},
     },

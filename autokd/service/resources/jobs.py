@@ -42,7 +42,7 @@ _LOCATION = {"Location": {"description": "Address of the job.", "schema": {"type
     response_model=JobEntry,
     dependencies=[tunes],
     responses={
-        **errors(400, 404, 413, 415),
+        **errors(400, 404, 408, 413, 415),
         202: {"description": "It is queued, or was posted before.", "headers": _LOCATION},
     },
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from autokd.core.pair_records import PairRecords
 from autokd.core.records import RungReport, RunRecord, TrialRecord
@@ -27,8 +29,9 @@ from autokd.service.context import (
 )
 from autokd.service.problems import Problem
 from autokd.service.views import OpenStudy
-from autokd.workflows.recommend import answers_in, partners_in, prediction_in
+from autokd.workflows.recommend import PairResult, answers_in, partners_in, prediction_in
 from autokd.workflows.result_table import pairs_csv
+from autokd.workflows.results import StoredResults
 
 router = APIRouter(prefix="/v1/studies/{name}", tags=["pairs"], dependencies=[reads])
 
@@ -71,14 +74,16 @@ def list_pairs(
     shown = [
         entry
         for entry in entries
-        if (verdict is None or (entry["verdict"] or "none") == verdict)
-        and all(number is None or entry["pair"].get(side) == number for side, number in wanted.items())
+        if (verdict is None or (entry.content["verdict"] or "none") == verdict)
+        and all(
+            number is None or entry.content["pair"].get(side) == number for side, number in wanted.items()
+        )
     ]
     headers = {"Vary": "Accept"}
     if form == _CSV:
         headers["Content-Disposition"] = f'attachment; filename="{name}-pairs.csv"'
-        return Response(pairs_csv(shown), media_type=_CSV, headers=headers)
-    return JSONResponse(shown, headers=headers)
+        return Response(pairs_csv([entry.content for entry in shown]), media_type=_CSV, headers=headers)
+    return Response(f"[{','.join(entry.text for entry in shown)}]", media_type=_JSON, headers=headers)
 
 
 @router.get("/pairs/{pair}", summary="One pair, with its trials and curves", responses=errors(404))
@@ -122,9 +127,28 @@ def read_prediction(
     return context.views.answer(name, space, ("predict", teacher, student), prediction)
 
 
-def _entries(study: OpenStudy) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A pair in the list, and the same as the JSON that is sent, since many ask for all pairs."""
+
+    content: dict[str, Any]
+    text: str
+
+
+def _entries(study: OpenStudy) -> list[_Entry]:
     answers = answers_in(study.workspace, study.results, study.workspace.pairs)
-    return [answer.to_json() for answer in answers]
+    return [_entry(study.results, answer) for answer in answers]
+
+
+def _entry(results: StoredResults, answer: PairResult) -> _Entry:
+    """Return the entry of a pair; it is made once for each recommendation."""
+    kept: dict[str, Any] = results.derived(answer.pair, "entry", dict)
+    if answer.recommendation is None or kept.get("recommendation") is not answer.recommendation:
+        content: dict[str, Any] = dict(answer.to_json())
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        kept |= {"recommendation": answer.recommendation, "entry": _Entry(content, text)}
+    entry: _Entry = kept["entry"]
+    return entry
 
 
 def _pair(study: OpenStudy, name: str) -> dict[str, Any]:
