@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from autokd.service.problems import Problem
+
+_FIRST_TO_GO: Final = "1000"
+"""Linux ends the process with the largest figure when memory runs out."""
 
 
 class Printed(NamedTuple):
@@ -49,6 +53,9 @@ async def run_autokd(
         env=environment,
         cwd=folder,
     )
+    # Whoever asks for more memory than there is has this process ended, and not the service or its jobs.
+    with suppress(OSError):
+        Path(f"/proc/{process.pid}/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     try:
         output, errors = await asyncio.wait_for(process.communicate(), seconds)
     except TimeoutError:
