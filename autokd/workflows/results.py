@@ -31,7 +31,7 @@ from autokd.statistics.target_weights import aimed
 from autokd.store import Store
 from autokd.workflows.kept_recommendations import Basis, KeptRecommendations
 from autokd.workflows.kept_space import kept_space
-from autokd.workflows.readable import check_sizes, leaving_out, read_each
+from autokd.workflows.readable import check_sizes, read_each
 from autokd.workflows.study_warnings import warned_facts
 from autokd.workspace import Workspace
 
@@ -106,11 +106,7 @@ class StoredResults:
 
     def is_readable(self, pair: AnyPair) -> bool:
         """Return whether autokd wrote what the store has of a pair; if not, a notice says so."""
-        with leaving_out(pair):
-            self.searched(pair)
-            self.stored(pair)
-            return True
-        return False
+        return bool(read_each([pair], lambda pair: (self.searched(pair), self.stored(pair))))
 
     def study(self, pair: AnyPair) -> str:
         """Return the name of a pair's study."""

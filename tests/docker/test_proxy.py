@@ -84,7 +84,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
             free.close()
             (folder / "autokd.conf").write_text(_here(folder, port, direct))
             (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
-            words = [nginx, "-p", folder, "-c", folder / "nginx.conf"]
+            words: list[str | Path] = [nginx, "-p", folder, "-c", folder / "nginx.conf"]
             process = subprocess.Popen(words, stderr=subprocess.PIPE)
             try:
                 _await(process, port)
@@ -99,7 +99,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
 def _certificate(openssl: str, folder: Path) -> None:
     words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={NAME}"]
     names = ["-addext", f"subjectAltName=DNS:{NAME},IP:127.0.0.1"]
-    files = ["-keyout", folder / "key.pem", "-out", folder / "certificate.pem"]
+    files: list[str | Path] = ["-keyout", folder / "key.pem", "-out", folder / "certificate.pem"]
     subprocess.run([openssl, *words, *names, *files], check=True, capture_output=True)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from autokd.core.setting import Pair
+from autokd.core.setting import AnyPair, Pair
 from autokd.errors import NotTuned
 from autokd.recommendation.interim_looks import Unfinished
 from autokd.recommendation.judgement import Judgement
@@ -26,7 +26,7 @@ class Results:
     """Results of two pairs that change, and how often a recommendation was made of them."""
 
     def __init__(self) -> None:
-        self.judged: dict[Pair, Any] = {PAIR: judgement(), PAIR.reverse: unfinished()}
+        self.judged: dict[AnyPair, Any] = {PAIR: judgement(), PAIR.reverse: unfinished()}
         self.kept, self.made = KeptRecommendations(), 0
 
     def get(self) -> Any:
