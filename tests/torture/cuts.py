@@ -1,9 +1,10 @@
 """A whole tune whose connection to the database is cut at one of its statements; no Ray, no training.
 
-    python -m tests.torture.cuts [postgresql] [mariadb] [--step 1]
+    python -m tests.torture.cuts [postgresql] [mariadb] [--first 1] [--step 1]
 
 Cuts at each statement in turn, once before the server hears of it and once after it has done it. It ends with
-code 0 if every tune came to its end, and nothing was lost or done twice.
+code 0 if every tune came to its end, and nothing was lost or done twice. It says how far it has come; what
+was interrupted goes on with `--first`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from tests.store.conftest import SERVERS, empty_database
 from tests.torture.verdict import check_pair
 
 PAIRS = [Pair(0, 1), Pair(1, 0)]
+_WORD = 10
+"""After so many statements it says how far it has come."""
 _CONFIRMATION = {"candidates": 2, "race_seeds": 1, "seeds": 2, "early_looks": [], "resamples": 200}
 
 
@@ -111,11 +114,11 @@ def cut_once(
     return was_cut
 
 
-def cut_everywhere(kind: str, step: int) -> int:
-    """Cut at every `step`-th statement, in both ways; return how many cuts there were."""
-    number = 0
+def cut_everywhere(kind: str, first: int, step: int) -> int:
+    """Cut at every `step`-th statement from `first` on, in both ways; return how many cuts there were."""
+    number, cuts = 0, 0
     with tempfile.TemporaryDirectory() as home, prepared(kind) as (proxy, through, direct):
-        statement, goes_on = 1, True
+        statement, goes_on = first, True
         while goes_on:
             for cut in Cut:
                 number += 1
@@ -124,8 +127,11 @@ def cut_everywhere(kind: str, step: int) -> int:
                 except BaseException:
                     print(f"{kind}: cut {cut} statement {statement}")
                     raise
+                cuts += goes_on
+            if statement // _WORD > (statement - step) // _WORD:
+                print(f"{kind}: done up to statement {statement}", flush=True)
             statement += step
-    return number
+    return cuts
 
 
 def main() -> None:
@@ -133,10 +139,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kinds", nargs="*", default=[*SERVERS], help="postgresql, mariadb; by default both")
+    parser.add_argument("--first", type=int, default=1, help="the first statement that is cut")
     parser.add_argument("--step", type=int, default=1, help="cut only at each so-many-th statement")
     options = parser.parse_args()
     for kind in options.kinds:
-        print(f"{kind}: {cut_everywhere(kind, options.step)} cuts; nothing was lost or done twice")
+        cuts = cut_everywhere(kind, options.first, options.step)
+        print(f"{kind}: {cuts} cuts; nothing was lost or done twice")
 
 
 if __name__ == "__main__":
