@@ -92,16 +92,20 @@ class CuttingProxy:
         self._server, self._counter = server, counter
         self._lock = threading.Lock()
         self.statements, self.cuts = 0, 0
-        self._at, self._cut = 0, Cut.BEFORE
+        self._at, self._again, self._cut = 0, 0, Cut.BEFORE
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut_at(self, statement: int, cut: Cut) -> None:
-        """Begin to count anew, and cut the connection of that statement, the first one being 1."""
+    def cut_at(self, statement: int, cut: Cut, *, again: int = 0) -> None:
+        """Begin to count anew, and cut the connection of that statement, the first one being 1.
+
+        Args:
+            again: Cut also at each so-many-th statement after it; 0 for no other.
+        """
         with self._lock:
-            self.statements, self._at, self._cut = 0, statement, cut
+            self.statements, self._at, self._again, self._cut = 0, statement, again, cut
 
     def close(self) -> None:
         self._listener.close()
@@ -146,6 +150,7 @@ class CuttingProxy:
             before, self.statements = self.statements, self.statements + statements
             if before < self._at <= self.statements:
                 self.cuts += 1
+                self._at = self._at + self._again if self._again else 0
                 return self._cut
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 import traceback
@@ -20,6 +21,7 @@ from autokd.cli.shell import taken_by_the_shell
 from autokd.compute.ray_health import leave
 from autokd.config.defaults import SERVER_VARIABLE, TOKEN_VARIABLE
 from autokd.errors import AutokdError
+from autokd.text.quoting import quoted
 
 _INTERRUPTED = 130
 
@@ -113,12 +115,28 @@ def run() -> int:
     except typer.TyperException as error:
         _explain(_usage(error))
         return error.exit_code
+    except OSError as error:
+        # Of the system, wherever it comes: a name that is too long, a disk that fails, no descriptors left.
+        if error.errno is None:
+            raise
+        _explain(_of_the_system(error))
+        return 1
+    except MemoryError:
+        _explain("there is not enough memory, or a limit leaves too little of it (ulimit -v)")
+        return 1
 
 
 def _explain(message: str) -> None:
     if debugging():
         traceback.print_exc()
     fail(message)
+
+
+def _of_the_system(error: OSError) -> str:
+    """Return what the system says, with the file that it is about."""
+    file = "" if error.filename is None else f"{quoted(str(error.filename))}: "
+    limit = " (ulimit -n)" if error.errno == errno.EMFILE else ""
+    return f"{file}{error.strerror}{limit}; what is stored stays, and the same command goes on"
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -117,10 +117,15 @@ def _translated(folder: Path) -> Iterator[None]:
         yield
     except Exception as error:  # Ray has no class of its own for most of these.
         reason = " ".join(str(error).split())[:_REASON_LENGTH].rstrip(".") or type(error).__name__
+        way_out = (
+            "Its processes must be up within half a minute; is the machine busy with other work?"
+            if "timed out" in reason
+            else f"It needs a writable folder with free space and inodes, which is {folder} now; RAY_TMPDIR "
+            "names another one."
+        )
         raise WorkersLost(
-            f"Ray cannot start on this machine: {reason}. It needs a writable folder with "
-            f"free space and inodes, which is {folder} now; RAY_TMPDIR names another one. "
-            "Nothing was changed; the same command goes on"
+            f"Ray cannot start on this machine: {reason}. {way_out} Nothing was changed; the same command "
+            "goes on"
         ) from error
 
 

@@ -7,11 +7,14 @@ whatever the umask. What is there already keeps its mode: whoever has opened it 
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +22,9 @@ from autokd.errors import InputError
 
 OWNER_ONLY: Final = 0o600
 _FOLDER: Final = 0o700
+_PIPE_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 0.1
+_log = logging.getLogger(__name__)
 
 
 def make_folder(folder: Path) -> None:
@@ -43,7 +49,8 @@ def make_folder(folder: Path) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a path to write to, whose file replaces the one at `path` at the end; it stays if anything fails.
 
-    A link is followed. What is no file, such as `/dev/stdout` or a pipe, is written to as it is.
+    A link is followed. What is no file, such as `/dev/stdout` or a pipe, is written to as it is; a pipe that
+    nobody reads is waited for with a word, for a minute.
 
     Raises:
         OSError: If it cannot be written.
@@ -55,7 +62,8 @@ def replacing(path: Path) -> Iterator[Path]:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(21, os.strerror(21), str(path))
     if not stat.S_ISREG(mode):
-        yield path
+        with _read_by_somebody(path) if stat.S_ISFIFO(mode) else nullcontext():
+            yield path
         return
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(13, os.strerror(13), str(path))
@@ -70,6 +78,34 @@ def replacing(path: Path) -> Iterator[Path]:
         draft.replace(place)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _read_by_somebody(pipe: Path) -> Iterator[None]:
+    """Wait until somebody reads a pipe: to open it would wait in silence, for ever.
+
+    Raises:
+        OSError: If nobody does.
+    """
+    until, told = time.monotonic() + _PIPE_SECONDS, False
+    while True:
+        try:
+            # Held until the end: a reader would take the first close for the end of what is written.
+            descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        if time.monotonic() > until:
+            raise OSError(errno.ENXIO, "it is a pipe that nobody reads", str(pipe))
+        if not told:
+            _log.warning("%s is a pipe; this command waits for somebody to read it", pipe)
+        told = True
+        time.sleep(_LOOK_SECONDS)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _reach_the_disk(file: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy.engine import URL
 
-from autokd.core.atomic_write import make_folder
+from autokd.core.atomic_write import OWNER_ONLY, make_folder, replacing
 from autokd.core.regular_files import check_regular
 from autokd.errors import InputError, NotTuned, StoreError
 from autokd.store.identity import new_identity, short_form
@@ -37,9 +37,15 @@ def backup(url: URL, target: Path) -> None:
     source = _file(url)
     if not source.exists():
         raise NotTuned(f"there is no store {source}")
+    _check(source)
     if target.exists():
         raise InputError(f"{target} exists; choose a new file for the backup")
-    _copy(source, target)
+    try:
+        # Beside its place first: whoever finds a backup after a kill finds a whole one.
+        with replacing(target) as draft:
+            _copy(source, draft)
+    except OSError as error:
+        raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
 
 
 def restore(url: URL, source: Path) -> None:
@@ -54,22 +60,21 @@ def restore(url: URL, source: Path) -> None:
     target = _file(url)
     if not source.exists():
         raise InputError(f"there is no backup {source}")
-    try:
-        check_regular(source.stat())
-    except ValueError as error:
-        raise InputError(f"{source} {error}") from error
+    _check(source)
     if source.resolve() == target.resolve():
         raise InputError(f"{source} is the store itself")
     fresh = target.with_name(f"{target.name}.restoring")
     with suppress(FileNotFoundError):
         fresh.unlink()
-    make_folder(target.parent)
-    _copy(source, fresh)
     before = target.with_name(f"{target.name}.before-restore")
     try:
+        make_folder(target.parent)
+        _make(fresh)
+        _copy(source, fresh)
         if target.exists():
             with suppress(FileNotFoundError):
                 before.unlink()
+            _make(before)
             _copy(target, before, renew=False)
         for leftover in ("-wal", "-shm"):
             with suppress(FileNotFoundError):
@@ -90,22 +95,39 @@ def _file(url: URL) -> Path:
     return file
 
 
-def _copy(source: Path, target: Path, *, renew: bool = True) -> None:
-    """Copy a database; `renew` gives the copy an identity of its own."""
+def _check(source: Path) -> None:
+    """Refuse what is no file: SQLite would wait for a pipe."""
     try:
-        # Private like the store itself.
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        check_regular(source.stat())
+    except ValueError as error:
+        raise InputError(f"{source} {error}") from error
+
+
+def _make(file: Path) -> None:
+    """Make an empty file, private like the store itself."""
+    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
+
+
+def _copy(source: Path, target: Path, *, renew: bool = True) -> None:
+    """Copy a database into an empty file, which is removed if that fails.
+
+    Args:
+        renew: Give the copy an identity of its own.
+    """
+    try:
         with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
             old.backup(new, pages=_PAGES)
             if renew:
                 _renew(new)
             new.execute("PRAGMA journal_mode=DELETE").close()
-    except (OSError, sqlite3.Error) as error:
+    except BaseException as error:
         with suppress(OSError):
             target.unlink()
+        if not isinstance(error, sqlite3.Error):
+            raise
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
             raise InputError(f"{source} is not a store of autokd: {error}") from error
-        raise StoreError(f"{source} cannot be copied to {target}: {error}") from error
+        raise StoreError(f"{source} cannot be copied: {error}") from error
 
 
 def _renew(connection: sqlite3.Connection) -> None:

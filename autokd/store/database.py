@@ -28,7 +28,8 @@ from autokd.store.url import redacted, sqlite_file
 
 _BUSY_SECONDS: Final = 30
 # A connection that was cut is dropped from the pool, and what had to be said about it was raised already.
-logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+for _name in ("sqlalchemy.pool", "psycopg", "optuna.storages._rdb.storage"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 _ROW_SECONDS: Final = 15
 """How long a server lets a statement wait for the locks of another one."""

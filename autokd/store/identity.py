@@ -1,7 +1,8 @@
 """Whether a store is still the one that was opened: its file, and its identity in the database.
 
 A SQLite file that is removed while it is open goes on living without a name, and all that is written to it is
-lost. One that is replaced has other content under the same name.
+lost. One that is replaced has other content under the same name. One that is written over, as `cp` does, is
+still the same file, and SQLite notices nothing as long as it has all pages in its log.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import os
 import secrets
 import struct
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
 
@@ -22,6 +22,9 @@ from autokd.store.tables import StoreRow
 from autokd.store.url import redacted, sqlite_file
 
 _HEADER_BYTES: Final = 100
+_MAGIC: Final = b"SQLite format 3\0"
+_CHANGES: Final = 24
+"""Offset of the number of changes in the header of a file; it grows."""
 _USER_VERSION: Final = 60
 """Offset of SQLite's user version in the header of a file: here it is a short form of the identity."""
 _WAL_HEADER, _FRAME_HEADER = 32, 24
@@ -40,11 +43,37 @@ class Original:
         self._where, self._identity = redacted(url), identity
         self._file = sqlite_file(url)
         self._inode = None if self._file is None else _inode(self._file)
+        self._descriptor = -1
+        self._header = self._read_header()
 
     def check_file(self) -> None:
-        """Raise `StoreReplaced` if the file under this name is another one, or none; servers have no file."""
-        if self._file is not None and _inode(self._file) != self._inode:
+        """Raise `StoreReplaced` if the file is another one, was written over, or is gone."""
+        if self._file is None:
+            return
+        if _inode(self._file) != self._inode:
             self._raise("replaced by another file" if self._file.exists() else "removed")
+        # In this order: another thread may look at the same time.
+        before = self._header
+        header = self._read_header()
+        if before is None or header is None or not before.startswith(_MAGIC):
+            return
+        if not _follows(header, before, self._identity):
+            self._raise("written over")
+        self._header = header
+
+    def _read_header(self) -> bytes | None:
+        """Return the header of the file; None where the system does not tell.
+
+        It is read by the descriptor that SQLite has: see `check_write_ahead_log` for what a second one does.
+        """
+        if self._inode is None:
+            return None
+        try:
+            if not _is_of(self._descriptor, self._inode):
+                self._descriptor = next(_descriptors(self._inode), -1)
+            return os.pread(self._descriptor, _HEADER_BYTES, 0)
+        except OSError:
+            return None
 
     def check(self, connection: Connection) -> None:
         """Raise `StoreReplaced` if the database has another identity."""
@@ -84,6 +113,16 @@ def new_identity() -> str:
 def short_form(identity: str) -> int:
     """Return what the header of the file has of an identity: a positive number of 31 bits."""
     return int(identity[:8], 16) & 0x7FFFFFFF or 1
+
+
+def _follows(header: bytes, before: bytes, identity: str | None) -> bool:
+    """Return whether a file with an earlier header may have this one now, by what SQLite itself writes."""
+    if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:
+        return False
+    (version,), (former,) = (struct.unpack_from(">I", each, _USER_VERSION) for each in (header, before))
+    (changes,), (fewer,) = (struct.unpack_from(">I", each, _CHANGES) for each in (header, before))
+    own = None if identity is None else short_form(identity)
+    return version in (former, own) and changes >= fewer
 
 
 def check_write_ahead_log(file: Path) -> None:
@@ -142,15 +181,28 @@ def _is_open_here(file: Path) -> bool:
     """Return whether this process has a file open; where the system does not tell, True if it matters."""
     inode = _inode(file)
     try:
-        numbers = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
+        return inode is not None and any(True for _ in _descriptors(inode))
     except OSError:
         return os.name == "posix"
-    for number in numbers:
-        with suppress(OSError):  # The listing's own is closed by now.
-            seen = os.fstat(number)
-            if (seen.st_dev, seen.st_ino) == inode:
-                return True
-    return False
+
+
+def _descriptors(inode: tuple[int, int]) -> Iterator[int]:
+    """Yield the descriptors by which this process has a file open.
+
+    Raises:
+        OSError: If the system does not tell.
+    """
+    for entry in Path("/dev/fd").iterdir():
+        if _is_of(int(entry.name), inode):
+            yield int(entry.name)
+
+
+def _is_of(descriptor: int, inode: tuple[int, int]) -> bool:
+    try:
+        seen = os.fstat(descriptor)
+    except (OSError, OverflowError):  # The listing's own is closed by now.
+        return False
+    return (seen.st_dev, seen.st_ino) == inode
 
 
 def _inode(file: Path) -> tuple[int, int] | None:

@@ -6,13 +6,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from ray._private import services
 
 from autokd.compute import ray_cluster
 from autokd.compute.ray_cluster import check_address, check_answers
-from autokd.errors import InputError
+from autokd.errors import InputError, WorkersLost
 
 
 @pytest.fixture
@@ -115,3 +116,24 @@ def test_this_machine_alone_needs_no_answer(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(ray_cluster, "_resolve", asked.append)
     check_answers(None)
     assert not asked
+
+
+@pytest.mark.parametrize(
+    ("said", "way_out"),
+    [
+        ("The current node timed out during startup. This could", "busy with other work?"),
+        ("[Errno 28] No space left on device", "RAY_TMPDIR names another one"),
+    ],
+)
+def test_what_keeps_ray_from_starting_has_its_way_out(
+    said: str, way_out: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(**options: object) -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.setattr("ray.init", fail)
+    with pytest.raises(WorkersLost, match="cannot start") as caught, ray_cluster.session():
+        pass
+    assert said.rstrip(".") in str(caught.value)
+    assert way_out in str(caught.value)

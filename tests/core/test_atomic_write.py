@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from autokd.core import atomic_write
 from autokd.core.atomic_write import make_folder, replacing, write_together
 from autokd.errors import InputError
 
@@ -150,6 +151,16 @@ def test_a_pipe_and_a_device_are_written_to_and_not_replaced(tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"--out: cannot be written .No space left on device"):
         write_together({Path("/dev/full"): b"text"}, option="--out")
     assert Path("/dev/full").is_char_device()
+
+
+def test_a_pipe_that_nobody_reads_is_waited_for_with_a_word_and_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(atomic_write, "_PIPE_SECONDS", 0.2)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"--out: cannot be written .it is a pipe that nobody reads"):
+        write_together({tmp_path / "pipe": b"text"}, option="--out")
+    assert "waits for somebody to read it" in caplog.text
 
 
 def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from autokd.errors import InputError, NotTuned, StorageUnavailable
 from autokd.store import Store, normalise, sqlite_url
+from autokd.store import backup as copies
 from autokd.store.backup import backup, restore
 from tests.store.samples import complete_run
 from tests.store.test_identity import left_over
@@ -82,6 +83,34 @@ def test_nothing_is_overwritten_and_no_half_copy_left(file: Path, tmp_path: Path
     assert not (tmp_path / "new.db").exists()
 
 
+def test_an_interrupted_backup_or_restore_leaves_no_half_file(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy.db"
+    backup(normalise(sqlite_url(file)), copy)
+    before = [path.name for path in (*tmp_path.iterdir(), *file.parent.iterdir())]
+
+    def interrupt(connection: sqlite3.Connection) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(copies, "_renew", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        backup(normalise(sqlite_url(file)), tmp_path / "other.db")
+    with pytest.raises(KeyboardInterrupt):
+        restore(normalise(sqlite_url(file)), copy)
+    assert [path.name for path in (*tmp_path.iterdir(), *file.parent.iterdir())] == before
+
+
+def test_a_backup_has_its_name_only_when_it_is_whole(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = list[bool]()
+    monkeypatch.setattr(copies, "_renew", lambda connection: seen.append((tmp_path / "copy.db").exists()))
+    backup(normalise(sqlite_url(file)), tmp_path / "copy.db")
+    assert seen == [False]
+    assert (tmp_path / "copy.db").exists()
+
+
 @pytest.mark.parametrize("content", [b"no database at all, and longer than a header" * 20, b""])
 def test_what_is_no_backup_is_refused_and_changes_nothing(file: Path, tmp_path: Path, content: bytes) -> None:
     odd = tmp_path / "odd.db"
@@ -120,3 +149,5 @@ def test_a_pipe_is_no_backup_and_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="pipe cannot be read: it is a pipe or a device"):
         restore(normalise(sqlite_url(tmp_path / "studies.db")), tmp_path / "pipe")
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+    with pytest.raises(InputError, match="pipe cannot be read: it is a pipe or a device"):
+        backup(normalise(sqlite_url(tmp_path / "pipe")), tmp_path / "copy.db")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from sqlalchemy import create_engine, text
 
 from autokd.errors import LeaseLost, StorageUnavailable, StoreReplaced
 from autokd.store import Store, normalise, sqlite_url
+from autokd.store.backup import backup
 from tests.store.samples import complete_run
 
 STUDY = "federation/plan/4->9"
@@ -40,9 +42,47 @@ def put_a_copy(file: Path) -> None:
     copy.replace(file)
 
 
+def link_another(file: Path) -> None:
+    other = file.with_name("other.db")
+    Store.open(sqlite_url(other)).close()
+    file.unlink()
+    os.link(other, file)
+
+
+def write_another_over(file: Path) -> None:
+    other = file.with_name("other.db")
+    Store.open(sqlite_url(other)).close()
+    subprocess.run(["cp", other, file], check=True)  # In another process: see the last test of this module.
+
+
+def write_a_backup_over(file: Path) -> None:
+    copy = file.with_name("copy.db")
+    backup(normalise(sqlite_url(file)), copy)
+    subprocess.run(["cp", copy, file], check=True)
+
+
+def write_nonsense_over(file: Path) -> None:
+    subprocess.run(["dd", "if=/dev/urandom", f"of={file}", "count=9", "conv=notrunc"], check=True)
+
+
+def write_an_older_header_over(file: Path) -> None:
+    """As an older copy of the same store has it: SQLite counts changes at byte 24."""
+    where = ("bs=1", "seek=24", "count=4", "conv=notrunc")
+    subprocess.run(["dd", "if=/dev/zero", f"of={file}", *where], check=True)
+
+
+def cut_short(file: Path) -> None:
+    os.truncate(file, 0)
+
+
 @pytest.mark.parametrize(
     ("fault", "word"),
-    [(remove, "removed"), (move, "removed"), (put_another, "replaced"), (put_a_copy, "replaced")],
+    [
+        *((remove, "removed"), (move, "removed"), (put_another, "replaced"), (put_a_copy, "replaced")),
+        *((link_another, "replaced"), (write_another_over, "written over")),
+        *((write_a_backup_over, "written over"), (write_nonsense_over, "written over")),
+        *((write_an_older_header_over, "written over"), (cut_short, "written over")),
+    ],
 )
 def test_a_driver_whose_file_is_no_longer_there_stops_and_says_so(
     file_store: Store, fault: Callable[[Path], None], word: str

@@ -1,10 +1,11 @@
 """A whole tune whose connection to the database is cut at one of its statements; no Ray, no training.
 
-    python -m tests.torture.cuts [postgresql] [mariadb] [--first 1] [--step 1]
+    python -m tests.torture.cuts [postgresql] [mariadb] [--first 1] [--step 1] [--again 100]
 
 Cuts at each statement in turn, once before the server hears of it and once after it has done it. It ends with
 code 0 if every tune came to its end, and nothing was lost or done twice. It says how far it has come; what
-was interrupted goes on with `--first`.
+was interrupted goes on with `--first`. With `--again 100`, a tune is cut not once but at each 100th statement
+after its first cut, too; then all statements are cut in a sixth of the time.
 """
 
 from __future__ import annotations
@@ -96,14 +97,22 @@ def prepared(kind: str) -> Iterator[tuple[CuttingProxy, str, str]]:
 
 
 def cut_once(
-    proxy: CuttingProxy, through: str, direct: str, home: Path, number: int, statement: int, cut: Cut
-) -> bool:
-    """Tune a study of its own, cut at a statement, and check what came of it; False if it had none such."""
+    proxy: CuttingProxy,
+    through: str,
+    direct: str,
+    home: Path,
+    number: int,
+    statement: int,
+    cut: Cut,
+    *,
+    again: int = 0,
+) -> int:
+    """Tune a study of its own, cut at a statement, and check what came of it; return how often it was cut."""
     where = place(home, through, number)
     before = proxy.cuts
-    proxy.cut_at(statement, cut)
+    proxy.cut_at(statement, cut, again=again)
     ran = tune(where)
-    was_cut = proxy.cuts > before
+    cuts = proxy.cuts - before
     proxy.cut_at(0, cut)
     seen = Workspace(config=where.config, space=where.space, home=home, storage=direct)
     with seen.open_store(create=False) as store:
@@ -111,23 +120,27 @@ def cut_once(
             check_pair(seen, store, pair)
     # Two trials of each pair, and two seeds of the default, and of the winner if there is one.
     assert ran >= 8, f"only {ran} runs ended"
-    return was_cut
+    return cuts
 
 
-def cut_everywhere(kind: str, first: int, step: int) -> int:
-    """Cut at every `step`-th statement from `first` on, in both ways; return how many cuts there were."""
+def cut_everywhere(kind: str, first: int, step: int, again: int) -> int:
+    """Cut at every `step`-th statement from `first` on, in both ways; return how many cuts there were.
+
+    Args:
+        again: Number of statements between two cuts of one tune; 0 for one cut.
+    """
     number, cuts = 0, 0
     with tempfile.TemporaryDirectory() as home, prepared(kind) as (proxy, through, direct):
         statement, goes_on = first, True
-        while goes_on:
+        while goes_on and (not again or statement <= again):
             for cut in Cut:
                 number += 1
                 try:
-                    goes_on = cut_once(proxy, through, direct, Path(home), number, statement, cut)
+                    done = cut_once(proxy, through, direct, Path(home), number, statement, cut, again=again)
                 except BaseException:
                     print(f"{kind}: cut {cut} statement {statement}")
                     raise
-                cuts += goes_on
+                cuts, goes_on = cuts + done, done > 0
             if statement // _WORD > (statement - step) // _WORD:
                 print(f"{kind}: done up to statement {statement}", flush=True)
             statement += step
@@ -141,9 +154,10 @@ def main() -> None:
     parser.add_argument("kinds", nargs="*", default=[*SERVERS], help="postgresql, mariadb; by default both")
     parser.add_argument("--first", type=int, default=1, help="the first statement that is cut")
     parser.add_argument("--step", type=int, default=1, help="cut only at each so-many-th statement")
+    parser.add_argument("--again", type=int, default=0, help="statements between two cuts of one tune")
     options = parser.parse_args()
     for kind in options.kinds:
-        cuts = cut_everywhere(kind, options.first, options.step)
+        cuts = cut_everywhere(kind, options.first, options.step, options.again)
         print(f"{kind}: {cuts} cuts; nothing was lost or done twice")
 
 
