@@ -135,8 +135,10 @@ def _explain(message: str) -> None:
 def _of_the_system(error: OSError) -> str:
     """Return what the system says, with the file that it is about."""
     file = "" if error.filename is None else f"{quoted(str(error.filename))}: "
+    if not file and error.errno == errno.ENOENT:
+        file = "the working folder may have been removed: "
     limit = " (ulimit -n)" if error.errno == errno.EMFILE else ""
-    return f"{file}{error.strerror}{limit}; what is stored stays, and the same command goes on"
+    return f"{file}{error.strerror}{limit}"
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -39,12 +39,11 @@ class Connection:
     def __init__(
         self, url: str, token: str | None, *, timeout: float, transport: httpx.BaseTransport | None = None
     ) -> None:
-        parts = urlsplit(url)
-        if parts.username or parts.password:
+        if "@" in url:
             raise ArgumentError(
                 "server", f"must hold no password; set {TOKEN_VARIABLE} to a token of the service"
             )
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(url):
             raise ArgumentError("server", f"must be an address such as http://127.0.0.1:8321, not {url!r}")
         headers = {"User-Agent": f"autokd/{__version__}"}
         if token:
@@ -136,6 +135,16 @@ def server_of(url: str | None) -> str:
     if not address:
         raise ArgumentError("server", f"is missing; give its address, or set {SERVER_VARIABLE}")
     return address
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        httpx.URL(url)
+        # What cannot be one raises.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (ValueError, httpx.InvalidURL):
+        return False
 
 
 def _checked_token(token: str) -> str:

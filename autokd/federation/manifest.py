@@ -73,11 +73,11 @@ def read_manifest(folder: Path) -> Manifest:
         if isinstance(written, dict) and written.get("format", FORMAT) not in (FORMAT, OF_TENSORS):
             raise FederationError(
                 f"{file}: written by another version of autokd (format {written['format']}, this one reads "
-                f"{FORMAT} and {OF_TENSORS}); {_WAY_OUT}"
+                f"{FORMAT} and {OF_TENSORS}); install that version, or choose another --home"
             )
         return Manifest.model_validate(written)
     except OSError as error:
-        raise damaged(file, f"cannot be read ({error.strerror or error})") from error
+        raise unreadable(file, error) from error
     except ValidationError as error:
         problems = problems_of(error, written, source="", model=Manifest)
         raise damaged(file, f"{problems.field}: {problems.problem}") from error
@@ -88,3 +88,14 @@ def read_manifest(folder: Path) -> Manifest:
 def damaged(file: Path, problem: str) -> FederationError:
     """Return the error that a file is not as it was written, with a way out."""
     return FederationError(f"{file}: {problem}; {_WAY_OUT}")
+
+
+def unreadable(file: Path, error: OSError) -> FederationError:
+    """Return the error that the system does not let a file be read; only what is gone is damage."""
+    problem = f"cannot be read ({error.strerror or error})"
+    if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+        return damaged(file, problem)
+    return FederationError(
+        f"{file}: {problem}; the federation itself may be sound: mend what the system complains of, then run "
+        "the same command again"
+    )

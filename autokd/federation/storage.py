@@ -37,7 +37,16 @@ from autokd.federation.hashing import Hashes, combine, data_arrays, layout_array
 from autokd.federation.initial import initial_arrays, initial_of
 from autokd.federation.integrity import problems
 from autokd.federation.layout import Layout
-from autokd.federation.manifest import FORMAT, MANIFEST, OF_TENSORS, Manifest, Meaning, damaged, read_manifest
+from autokd.federation.manifest import (
+    FORMAT,
+    MANIFEST,
+    OF_TENSORS,
+    Manifest,
+    Meaning,
+    damaged,
+    read_manifest,
+    unreadable,
+)
 
 _DATA: Final = "data.safetensors"
 _LAYOUT: Final = "layout.safetensors"
@@ -181,7 +190,9 @@ def _weights(participant: int) -> str:
 def _read(folder: Path, name: str) -> dict[str, NDArray[Any]]:
     try:
         return mapped_arrays.read(folder / name)
-    except (OSError, SafetensorError, ValueError) as error:
+    except OSError as error:
+        raise unreadable(folder / name, error) from error
+    except (SafetensorError, ValueError) as error:
         raise damaged(folder / name, f"cannot be read ({error})") from error
 
 

@@ -149,9 +149,9 @@ def tensor_formats(database: Path) -> set[TensorFormat]:
     return {TensorFormat(*row) for row in rows}
 
 
-def refused(outcome: Outcome, *words: str) -> None:
-    """Assert that a command ended with one line that has these words, and exit code 2."""
-    assert outcome.code == 2, outcome
+def refused(outcome: Outcome, *words: str, code: int = 2) -> None:
+    """Assert that a command ended with one line that has these words, and this exit code."""
+    assert outcome.code == code, outcome
     assert outcome.out == ""
     (line,) = outcome.err.splitlines()
     assert line.startswith("error: ")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -311,3 +312,28 @@ def test_debug_shows_where_it_went_wrong(here: Command) -> None:
 def test_the_installed_program_does_the_same(command: Command) -> None:
     refused(command("tune", "--pair", "4,4"), "--pair", "cannot teach itself")
     refused(command("tune", "--pair", "4,9", "--trials", "1"), "--trials")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            OSError(errno.EMFILE, os.strerror(errno.EMFILE), "a\nfile"),
+            ("'a\\nfile'", "Too many open files", "ulimit -n"),
+        ),
+        (OSError(errno.EIO, os.strerror(errno.EIO)), ("Input/output error",)),
+        (MemoryError(), ("not enough memory", "ulimit -v")),
+    ],
+)
+def test_what_the_system_refuses_anywhere_is_one_line(
+    here: Command, monkeypatch: pytest.MonkeyPatch, error: Exception, words: tuple[str, ...]
+) -> None:
+    def fail(*arguments: object, **options: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr("autokd.workflows.status.status", fail)
+    refused(here("status"), *words, code=1)
+
+
+def test_a_home_whose_name_is_too_long(here: Command) -> None:
+    refused(here("status", "--home", "y" * 3000), "File name too long", code=1)

@@ -65,7 +65,20 @@ def test_a_wrong_token_is_refused(served: Served, token: str) -> None:
     assert not token or token not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["", "localhost:8321", "ftp://x", "http://", "http://user:secret@host"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "localhost:8321", "ftp://x", "http://", "http://user:secret@host", "http://user:secret@[::1"),
+        *(
+            "http://[::1",
+            "http://h:99999",
+            "http://h:x",
+            "http://a b",
+            "http://\x00",
+            f"http://{'h' * 70_000}",
+        ),
+    ],
+)
 def test_what_is_no_address_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(SERVER_VARIABLE, raising=False)
     with pytest.raises(InputError, match=r"^server: ") as refused:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -161,9 +162,28 @@ def test_damage_is_refused_with_file_and_way_out(
     assert not Path("executed").exists()
 
 
+@pytest.mark.parametrize(
+    "reads", ["autokd.federation.manifest.regular_size", "autokd.data.mapped_arrays.read"]
+)
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.EIO, errno.ENOMEM])
+def test_what_the_system_does_not_let_be_read_is_not_to_be_deleted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, reads: str, number: int
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(reads, fail)
+    with pytest.raises(FederationError, match="may be sound") as caught:
+        load(folder)
+    assert os.strerror(number) in str(caught.value)
+    assert "delete" not in str(caught.value)
+
+
 def test_another_format_is_told_apart_from_damage(folder: Path) -> None:
     edit(folder, lambda manifest: manifest.update(format=3))
-    with pytest.raises(FederationError, match=r"written by another version of autokd \(format 3"):
+    with pytest.raises(
+        FederationError, match=r"written by another version of autokd \(format 3.*install that"
+    ):
         load(folder)
 
 

@@ -88,7 +88,7 @@ def guarded(
             return app(environment, start_guarded)
         # What was sent is read, as far as it is not long: else the answer may be lost with the connection.
         length = environment.get("CONTENT_LENGTH") or "0"
-        environment["wsgi.input"].read(min(int(length), _MOST_READ) if length.isdecimal() else 0)
+        environment["wsgi.input"].read(min(int(length[:18]), _MOST_READ) if length.isdecimal() else 0)
         # The dashboard's page shows a `reason`.
         body = f'{{"reason": "{problem}"}}\n'.encode()
         start_guarded(refusal, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
