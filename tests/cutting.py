@@ -102,7 +102,8 @@ class CuttingProxy:
         """Begin to count anew, and cut the connection of that statement, the first one being 1.
 
         Args:
-            again: Cut also at each so-many-th statement after it; 0 for no other.
+            again: Cut also after so many statements more, and then after more and more of them, so that what
+                is begun anew after each cut comes to its end; 0 for no other cut.
         """
         with self._lock:
             self.statements, self._at, self._again, self._cut = 0, statement, again, cut
@@ -151,6 +152,7 @@ class CuttingProxy:
             if before < self._at <= self.statements:
                 self.cuts += 1
                 self._at = self._at + self._again if self._again else 0
+                self._again += self._again // 4
                 return self._cut
         return None
 

@@ -1,11 +1,11 @@
 """A whole tune whose connection to the database is cut at one of its statements; no Ray, no training.
 
-    python -m tests.torture.cuts [postgresql] [mariadb] [--first 1] [--step 1] [--again 100]
+    python -m tests.torture.cuts [postgresql] [mariadb] [--first 1] [--step 1] [--again 60]
 
 Cuts at each statement in turn, once before the server hears of it and once after it has done it. It ends with
 code 0 if every tune came to its end, and nothing was lost or done twice. It says how far it has come; what
-was interrupted goes on with `--first`. With `--again 100`, a tune is cut not once but at each 100th statement
-after its first cut, too; then all statements are cut in a sixth of the time.
+was interrupted goes on with `--first`. With `--again 60`, a tune is cut again 60 statements after its first
+cut, 75 after the second and so on; then nearly all statements are cut in a tenth of the time.
 """
 
 from __future__ import annotations
