@@ -164,6 +164,10 @@ class StorageUnavailable(InputError, StoreUnreachable):
     """The database does not answer at the very beginning: its address is the first thing to look at."""
 
 
+class ForeignLog(StorageUnavailable):
+    """Beside a SQLite store lies the write-ahead log of another one."""
+
+
 class DuplicateRun(StoreError):
     """The store already has a COMPLETE result of this very run; a second one is refused, never merged."""
 

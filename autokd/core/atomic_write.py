@@ -87,7 +87,7 @@ def _read_by_somebody(pipe: Path) -> Iterator[None]:
     Raises:
         OSError: If nobody does.
     """
-    until, told = time.monotonic() + _PIPE_SECONDS, False
+    until, has_warned = time.monotonic() + _PIPE_SECONDS, False
     while True:
         try:
             # Held until the end: a reader would take the first close for the end of what is written.
@@ -98,9 +98,9 @@ def _read_by_somebody(pipe: Path) -> Iterator[None]:
                 raise
         if time.monotonic() > until:
             raise OSError(errno.ENXIO, "it is a pipe that nobody reads", str(pipe))
-        if not told:
+        if not has_warned:
             _log.warning("%s is a pipe; this command waits for somebody to read it", pipe)
-        told = True
+        has_warned = True
         time.sleep(_LOOK_SECONDS)
     try:
         yield

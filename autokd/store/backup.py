@@ -13,11 +13,13 @@ from sqlalchemy.engine import URL
 from autokd.core.atomic_write import OWNER_ONLY, make_folder, replacing
 from autokd.core.regular_files import check_regular
 from autokd.errors import InputError, NotTuned, StoreError
-from autokd.store.identity import new_identity, short_form
+from autokd.store.identity import check_write_ahead_log, new_identity, short_form
+from autokd.store.migrations import VERSION_TABLE, known_versions
 from autokd.store.url import redacted, sqlite_file
 
 _PAGES: Final = 1_000
 """Pages copied at a time, so that drivers write in between."""
+_BESIDE: Final = ("-wal", "-shm")
 _SERVERS: Final = {
     "postgresql": "pg_dump and pg_restore",
     "mysql": "mysqldump (mariadb-dump) and mysql (mariadb)",
@@ -49,12 +51,13 @@ def backup(url: URL, target: Path) -> None:
 
 
 def restore(url: URL, source: Path) -> None:
-    """Put a backup in the place of a SQLite store, or where there is none.
+    """Put a backup in the place of a SQLite store, also of a damaged one, or where there is none.
 
     The caller makes sure that no driver is alive. What was there is kept as `<name>.before-restore`.
 
     Raises:
-        InputError: If the backup does not exist or is none, or the store is on a server.
+        InputError: If the backup does not exist, is none, is damaged or of a newer autokd, or the store is on
+            a server.
         StoreError: If files cannot be written; then the store is as it was.
     """
     target = _file(url)
@@ -70,18 +73,33 @@ def restore(url: URL, source: Path) -> None:
     try:
         make_folder(target.parent)
         _make(fresh)
-        _copy(source, fresh)
-        if target.exists():
-            with suppress(FileNotFoundError):
-                before.unlink()
-            _make(before)
-            _copy(target, before, renew=False)
-        for leftover in ("-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                target.with_name(target.name + leftover).unlink()
+        _copy(source, fresh, for_use=True)
+        _keep(target, before)
         fresh.replace(target)
     except OSError as error:
         raise StoreError(f"{target} cannot be replaced: {error.strerror}") from error
+
+
+def _keep(file: Path, before: Path) -> None:
+    """Keep a store under another name: in one file, or with its log as they are, if they cannot be read."""
+    for ending in ("", *_BESIDE):
+        with suppress(FileNotFoundError):
+            before.with_name(before.name + ending).unlink()
+    readable = file.exists()
+    if readable:
+        try:
+            check_write_ahead_log(file)
+            _make(before)
+            _copy(file, before, renew=False)
+        except InputError:
+            readable = False
+    for ending in ("", *_BESIDE):
+        part = file.with_name(file.name + ending)
+        with suppress(FileNotFoundError):
+            if not readable:
+                part.replace(before.with_name(before.name + ending))
+            elif ending:
+                part.unlink()
 
 
 def _file(url: URL) -> Path:
@@ -108,17 +126,20 @@ def _make(file: Path) -> None:
     os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
 
 
-def _copy(source: Path, target: Path, *, renew: bool = True) -> None:
+def _copy(source: Path, target: Path, *, renew: bool = True, for_use: bool = False) -> None:
     """Copy a database into an empty file, which is removed if that fails.
 
     Args:
         renew: Give the copy an identity of its own.
+        for_use: Refuse what this version cannot use.
     """
     try:
         with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
             old.backup(new, pages=_PAGES)
             if renew:
                 _renew(new)
+            if for_use:
+                _require_usable(new)
             new.execute("PRAGMA journal_mode=DELETE").close()
     except BaseException as error:
         with suppress(OSError):
@@ -126,8 +147,18 @@ def _copy(source: Path, target: Path, *, renew: bool = True) -> None:
         if not isinstance(error, sqlite3.Error):
             raise
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-            raise InputError(f"{source} is not a store of autokd: {error}") from error
+            raise InputError(f"{source} is not a store of autokd that can be used: {error}") from error
         raise StoreError(f"{source} cannot be copied: {error}") from error
+
+
+def _require_usable(connection: sqlite3.Connection) -> None:
+    """Raise `sqlite3.DatabaseError` if a database is damaged, or its tables are not known here."""
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(f"it is damaged ({found})")
+    versions = {version for (version,) in connection.execute(f"SELECT version_num FROM {VERSION_TABLE}")}
+    if not versions <= known_versions():
+        raise sqlite3.DatabaseError("a newer autokd wrote it; upgrade with pip install --upgrade autokd")
 
 
 def _renew(connection: sqlite3.Connection) -> None:

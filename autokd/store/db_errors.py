@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 from optuna.exceptions import OptunaError
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from autokd.errors import AutokdError, StoreError, StoreUnreachable
@@ -18,6 +18,7 @@ from autokd.store.url import redacted, secrets
 _SQLITE_AWAY: Final = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 )
+_SQLITE_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _MYSQL_AWAY: Final = frozenset({1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1205, 1213, 1226, 1927})
 """Too many connections, no access, no such database, shutdown, blocked host, lock waits, killed."""
 _SQLSTATES_AWAY: Final = ("08", "28", "3D", "40", "53200", "53300", "55P03", "57", "25P03")
@@ -58,7 +59,9 @@ def _raise_ours(error: Exception, url: URL) -> NoReturn:
         ours: StoreError = StoreUnreachable(message, momentary=any(map(_is_momentary, chain)))
     else:
         causes = [each for each in chain if not isinstance(each, OptunaError)]
-        ours = StoreError(f"the database {redacted(url)} reports: {_one_line((causes or chain)[0], url)}")
+        way_out = "; autokd store restore puts a backup in its place" if any(map(_is_damage, chain)) else ""
+        words = _one_line((causes or chain)[0], url)
+        ours = StoreError(f"the database {redacted(url)} reports: {words}{way_out}")
     # A driver's own message may quote the URL, so the cause is shown only if the URL has no secret.
     raise ours from (None if secrets(url) else error)
 
@@ -99,6 +102,11 @@ def _of_a_value(error: Exception) -> str:
     if type(error).__module__.startswith("pydantic"):
         return "its parts do not have the form that autokd gives them"
     return f"{error!r:.300}"
+
+
+def _is_damage(error: BaseException) -> bool:
+    source = error.orig if isinstance(error, DBAPIError) else error
+    return (getattr(source, "sqlite_errorcode", 0) & 0xFF) in _SQLITE_DAMAGED
 
 
 def _is_away(error: BaseException) -> bool:
@@ -143,6 +151,8 @@ def _mysql_code(error: BaseException | None) -> int | None:
 def _one_line(error: BaseException, url: URL) -> str:
     # NOTE: the driver's message; SQLAlchemy's adds the statement and its parameters.
     source = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(source, NoSuchTableError):
+        return f"it has no table {source}"
     # The arguments of pymysql's errors are a code and a text.
     words = str(source.args[-1] if source.args else source).split()
     text = " ".join(words) or type(source).__name__

@@ -17,7 +17,7 @@ from typing import Final, final
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.engine import URL
 
-from autokd.errors import StorageUnavailable, StoreReplaced
+from autokd.errors import ForeignLog, StoreReplaced
 from autokd.store.tables import StoreRow
 from autokd.store.url import redacted, sqlite_file
 
@@ -134,7 +134,7 @@ def check_write_ahead_log(file: Path) -> None:
     Source: "How To Corrupt An SQLite Database File", section 2.2, sqlite.org/howtocorrupt.html.
 
     Raises:
-        StorageUnavailable: If the log holds the first page of a file with another identity.
+        ForeignLog: If the log holds the first page of a file with another identity.
     """
     log = file.with_name(f"{file.name}-wal")
     if _is_open_here(file):
@@ -149,7 +149,7 @@ def check_write_ahead_log(file: Path) -> None:
         return
     (own,) = struct.unpack_from(">I", header, _USER_VERSION)
     if own and any(other not in (0, own) for other in others):
-        raise StorageUnavailable(
+        raise ForeignLog(
             f"beside {file} lies the write-ahead log of another store, {log.name}: SQLite would mix the "
             f"two. If {file.name} is the one that you want, move {log.name} and {file.name}-shm away; "
             "autokd store restore does all of this by itself"

@@ -24,7 +24,7 @@ from autokd.core.records import (
 from autokd.core.setting import Setting, Split
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.core.verdict_basis import VarianceSample, VerdictBasis
-from autokd.errors import StorageUnavailable, StoreUnreachable
+from autokd.errors import ForeignLog, StorageUnavailable, StoreUnreachable
 from autokd.store.database import connect
 from autokd.store.db_errors import validated
 from autokd.store.fencing import Fence
@@ -91,6 +91,8 @@ class Store(AbstractContextManager["Store"]):
         address = normalise(url)
         try:
             return OutageRetry(address)(lambda: cls(address, connect(address, create=create)))
+        except ForeignLog:
+            raise
         except StoreUnreachable as error:
             raise StorageUnavailable(str(error)) from error.__cause__
 

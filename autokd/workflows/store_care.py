@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from autokd.core.setting import AnyPair
-from autokd.errors import InputError, NotTuned
+from autokd.errors import ForeignLog, InputError, NotTuned, StoreError, StoreUnreachable
 from autokd.search.study_names import held_pair
 from autokd.store import DriverFacts, normalise
 from autokd.store import backup as copies
 from autokd.store.checking import Problem, problems
 from autokd.workspace import Workspace
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ def backup_store(workspace: Workspace, target: Path) -> None:
 
 
 def restore_store(workspace: Workspace, source: Path) -> None:
-    """Put a backup in the place of a SQLite store.
+    """Put a backup in the place of a SQLite store, also of one that cannot be read.
 
     Raises:
         InputError: If a driver is alive, or the backup is none.
@@ -43,6 +46,12 @@ def restore_store(workspace: Workspace, source: Path) -> None:
         with workspace.open_store(create=False) as store:
             alive = [driver for driver in store.leases.drivers() if driver.alive]
     except NotTuned:
+        alive = []
+    except StoreError as error:
+        if isinstance(error, StoreUnreachable) and not isinstance(error, ForeignLog):
+            raise
+        # Why somebody restores a backup; it is kept as it is.
+        _log.warning("what is there cannot be read: %s", error)
         alive = []
     if alive:
         raise InputError(

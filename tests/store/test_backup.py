@@ -3,15 +3,18 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from autokd.errors import InputError, NotTuned, StorageUnavailable
+from autokd.errors import InputError, NotTuned, StorageUnavailable, StoreError
 from autokd.store import Store, normalise, sqlite_url
 from autokd.store import backup as copies
 from autokd.store.backup import backup, restore
+from autokd.workflows.store_care import check_store, restore_store
+from autokd.workspace import Workspace
 from tests.store.samples import complete_run
 from tests.store.test_identity import left_over
 
@@ -116,7 +119,7 @@ def test_what_is_no_backup_is_refused_and_changes_nothing(file: Path, tmp_path: 
     odd = tmp_path / "odd.db"
     odd.write_bytes(content)
     before = file.read_bytes()
-    with pytest.raises(InputError, match="not a store of autokd"):
+    with pytest.raises(InputError, match="not a store of autokd that can be used"):
         restore(normalise(sqlite_url(file)), odd)
     assert file.read_bytes() == before
     assert [each.name for each in file.parent.iterdir()] == ["autokd.db"]
@@ -134,6 +137,63 @@ def test_a_plain_copy_of_a_backup_beside_the_old_log_is_recognised(file: Path, t
     left_over(copy, of=file)
     restore(normalise(sqlite_url(copy)), other)
     assert runs(copy) == 1
+
+
+def damage(file: Path) -> None:
+    """Write over pages in the middle."""
+    with file.open("r+b") as opened:
+        opened.seek(4096)
+        opened.write(b"x" * (file.stat().st_size - 8192))
+
+
+def make_newer(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE autokd_alembic_version SET version_num = 'later'")
+        connection.commit()
+
+
+@pytest.mark.parametrize("spoil", [damage, make_newer])
+def test_a_backup_that_cannot_be_used_is_refused_and_changes_nothing(
+    file: Path, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    copy = tmp_path / "copy.db"
+    backup(normalise(sqlite_url(file)), copy)
+    spoil(copy)
+    with pytest.raises(InputError, match="not a store of autokd that can be used"):
+        restore(normalise(sqlite_url(file)), copy)
+    assert [each.name for each in file.parent.iterdir()] == ["autokd.db"]
+    assert runs(file) == 1
+
+
+def write_nonsense(file: Path) -> None:
+    file.write_bytes(b"no database at all, and longer than a header" * 20)
+
+
+def lay_a_log_beside(file: Path) -> None:
+    other = file.with_name("other.db")
+    Store.open(sqlite_url(other)).close()
+    left_over(file, of=other)
+    other.unlink()
+
+
+@pytest.mark.parametrize("spoil", [damage, make_newer, write_nonsense, lay_a_log_beside])
+def test_a_store_that_cannot_be_opened_can_be_restored_and_is_kept_as_it_is(
+    file: Path, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    copy = tmp_path / "copy.db"
+    backup(normalise(sqlite_url(file)), copy)
+    spoil(file)
+    place = Workspace.open("digits", home=file.parent)
+    way_out = "upgrade" if spoil is make_newer else "autokd store restore"
+    with pytest.raises((StoreError, StorageUnavailable), match=way_out):
+        check_store(place)
+    before = file.read_bytes()
+    restore_store(place, copy)
+    assert runs(file) == 1
+    assert not file.with_name("autokd.db-wal").exists()
+    kept = file.with_name("autokd.db.before-restore")
+    assert kept.exists()
+    assert spoil is make_newer or kept.read_bytes() == before
 
 
 @pytest.mark.parametrize(

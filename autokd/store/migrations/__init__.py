@@ -29,7 +29,7 @@ def upgrade(engine: Engine) -> None:
         current = current_version(connection)
     if current == scripts.get_current_head():
         return
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+    if current is not None and current not in known_versions():
         raise StoreError(
             f"the database has autokd's tables in version {current!r}, which this autokd does not know; "
             "a newer autokd wrote it: upgrade with pip install --upgrade autokd"
@@ -46,10 +46,25 @@ def newest_version() -> str | None:
     return _scripts().get_current_head()
 
 
+def known_versions() -> set[str]:
+    """Return all versions of the tables that this code can upgrade."""
+    return {script.revision for script in _scripts().walk_revisions()}
+
+
 def current_version(connection: Connection) -> str | None:
-    """Return the version of autokd's tables in a database; None if there are none."""
+    """Return the version of autokd's tables in a database; None if there are none.
+
+    Raises:
+        StoreError: If it has several.
+    """
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
+    versions = context.get_current_heads()
+    if len(versions) > 1:
+        raise StoreError(
+            f"the database says that autokd's tables are of several versions ({', '.join(versions)}), which "
+            "autokd never writes; restore it from a backup"
+        )
+    return next(iter(versions), None)
 
 
 @cache
