@@ -153,9 +153,9 @@ def _copy(source: Path, target: Path, *, renew: bool = True, for_use: bool = Fal
 
 def _require_usable(connection: sqlite3.Connection) -> None:
     """Raise `sqlite3.DatabaseError` if a database is damaged, or its tables are not known here."""
-    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        raise sqlite3.DatabaseError(f"it is damaged ({found})")
+    (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != "ok":
+        raise sqlite3.DatabaseError(f"it is damaged ({answer})")
     versions = {version for (version,) in connection.execute(f"SELECT version_num FROM {VERSION_TABLE}")}
     if not versions <= known_versions():
         raise sqlite3.DatabaseError("a newer autokd wrote it; upgrade with pip install --upgrade autokd")

@@ -24,7 +24,7 @@ from autokd.core.records import (
 from autokd.core.setting import Setting, Split
 from autokd.core.tensor_format import FORMER_FORMAT, TensorFormat
 from autokd.core.verdict_basis import VarianceSample, VerdictBasis
-from autokd.errors import ForeignLog, StorageUnavailable, StoreUnreachable
+from autokd.errors import StorageUnavailable, StoreUnreachable
 from autokd.store.database import connect
 from autokd.store.db_errors import validated
 from autokd.store.fencing import Fence
@@ -91,10 +91,8 @@ class Store(AbstractContextManager["Store"]):
         address = normalise(url)
         try:
             return OutageRetry(address)(lambda: cls(address, connect(address, create=create)))
-        except ForeignLog:
-            raise
         except StoreUnreachable as error:
-            raise StorageUnavailable(str(error)) from error.__cause__
+            raise _unavailable(error) from error.__cause__
 
     def close(self) -> None:
         """Release leases and close all connections; the store must not be used any more."""
@@ -293,3 +291,7 @@ class Store(AbstractContextManager["Store"]):
     def _read(self, what: str, operation: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         with validated(what):
             return self._run(operation, *args, **kwargs)
+
+
+def _unavailable(error: StoreUnreachable) -> StorageUnavailable:
+    return error if isinstance(error, StorageUnavailable) else StorageUnavailable(str(error))
