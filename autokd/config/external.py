@@ -39,6 +39,11 @@ def _numbered(labels: object) -> object:
     return dict(enumerate(labels)) if isinstance(labels, list | tuple) else labels
 
 
+def _key(written: object) -> object:
+    """Return a key of a checkpoint as text: an epoch, or a place in a list, may be written as a number."""
+    return str(written) if type(written) is int else written
+
+
 class ExternalParticipant(Frozen):
     """A model that was trained elsewhere.
 
@@ -61,7 +66,7 @@ class ExternalParticipant(Frozen):
     name: ParticipantName | None = None
     architecture: Network
     checkpoint: FilePath
-    weights: str | None = Field(default=None, min_length=1)
+    weights: Annotated[str, BeforeValidator(_key)] | None = Field(default=None, min_length=1)
     data: AnySource
     held_out: AnySource | None = None
     input: Input = Input()

@@ -22,8 +22,9 @@ CODE: Final = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
 PATH: Final = r"^[^\x00]*$"
 _PATTERNS: Final = {
     NAME: "a name: a letter or digit, then up to 63 letters, digits, dots, hyphens or underscores",
-    NETWORK: "the name of a network, timm:name, hf:folder, or module:function of your own code",
-    CODE: "module:function of your own code, e.g. datasets:make",
+    NETWORK: "the name of a network, timm:name, hf:folder, or module:function of your own code "
+    "(zoo.nets:make for zoo/nets.py)",
+    CODE: "module:function of your own code, e.g. datasets:make, or zoo.data:make for zoo/data.py",
     PATH: "a path",
 }
 _FIELDS: Final = "must hold fields (name: value)"

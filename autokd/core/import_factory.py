@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import os
 import site
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any, Final
 
 from autokd.core.own_code import OwnCode, read_own_code
 from autokd.core.own_imports import import_own, plain
+from autokd.core.process_state import undisturbed
 from autokd.core.regular_files import regular_size
 from autokd.errors import PlanError
 
@@ -51,6 +50,8 @@ def code_of(name: str, folder: Path | None) -> OwnCode:
             "class into a file beside the recipe, e.g. networks.py, and name it as networks:make",
         )
     if folder is not None:
+        if module.endswith(".py") and (folder / module).is_file():
+            raise PlanError(source=name, problem=f"names a file; say {name.replace('.py:', ':', 1)}")
         return read_own_code(folder, module)
     place = _place(module)
     if place is None or _is_installed(place):
@@ -102,32 +103,33 @@ def call(name: str, options: Mapping[str, Any], code: OwnCode) -> Any:
         PlanError: If it cannot be imported, or raises.
     """
     module_name, _, attribute = name.partition(":")
+    program = f"{module_name}.py"
     try:
-        with _same_folder():
+        with undisturbed(program):
             factory: Any = _imported(name, code)
-        for part in attribute.split("."):
-            factory = getattr(factory, part)
+            for part in attribute.split("."):
+                factory = getattr(factory, part)
     except PlanError:
         raise
     except (Exception, SystemExit) as error:
         file = code.file_of(module_name) if code.files else None
         where = f"; the file is {code.folder / file}" if file else ""
         raise PlanError(source=name, problem=f"cannot be imported: {_reason(error)}{where}") from error
+    if not callable(factory) or _is_network(factory):
+        problem = (
+            f"is a {type(factory).__name__} that is made already; name a class, or a function that makes it"
+        )
+        raise PlanError(source=name, problem=problem)
     try:
-        with _same_folder():
+        with undisturbed(program):
             return factory(**options)
     except (Exception, SystemExit) as error:
         raise PlanError(source=name, problem=f"raises {type(error).__name__}: {_words(error)}") from error
 
 
-@contextmanager
-def _same_folder() -> Iterator[None]:
-    """Return to the working folder at the end: scripts change it, and other paths are relative to it."""
-    before = Path.cwd()
-    try:
-        yield
-    finally:
-        os.chdir(before)
+def _is_network(factory: object) -> bool:
+    """Return whether it is a network of PyTorch, which may not be imported here: these can be called, too."""
+    return not isinstance(factory, type) and hasattr(factory, "state_dict")
 
 
 def installed_notice(name: str, code: OwnCode) -> str:

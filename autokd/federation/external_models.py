@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from autokd.compute.device import Compute
-from autokd.config.external import ExternalFederation, ExternalParticipant
+from autokd.config.external import ExternalFederation, ExternalParticipant, Network
 from autokd.config.federation import ExternalArchitecture
 from autokd.config.study import SEARCH_SEED
 from autokd.core.weights import Weights
@@ -22,8 +22,9 @@ from autokd.data.sources.labelled_images import LabelledImages, as_dataset
 from autokd.data.tensor_facts import facts_of
 from autokd.errors import PlanError
 from autokd.federation.findings import Findings
+from autokd.federation.first_pass import count_outputs
 from autokd.federation.hashing import digest
-from autokd.federation.label_space import LabelSpace
+from autokd.federation.label_space import LabelSpace, numbers_in_doubt
 from autokd.federation.measured import Doubt, Measured, Share, answers, contradiction, doubt
 from autokd.federation.networks import initial_seed
 from autokd.federation.questions import ask
@@ -32,12 +33,11 @@ from autokd.models.adapter import Adapted, external_network, input_shape, networ
 from autokd.models.building import build_for
 from autokd.models.checkpoint import Checkpoint, read_checkpoint
 from autokd.models.hugging_face import by_own_names
+from autokd.models.kd_networks import other_meaning
 from autokd.models.matching import fit
-from autokd.models.outputs import described, logits_in, tensors_in
-from autokd.models.shapes import AnyShape, shape_of
+from autokd.models.shapes import shape_of
 from autokd.models.weights import weights_of
 from autokd.text.quoting import counted
-from autokd.text.reasons import kind_and_words
 
 _TOLERANCE: Final = 0.005
 """Largest difference to a claimed accuracy, which may have been written with two digits."""
@@ -114,14 +114,13 @@ def validate_model(
         shape = input_shape(participant.input, shape)
         code = network_code(participant.architecture.name, recipe.code_folder)
         network = external_network(participant.architecture, shape=shape, code=code)
-        outputs = _count_outputs(network, shape, len(labels))
+        outputs = count_outputs(network, shape, len(labels))
         labels = participant.labels or space.outputs_of(data, outputs)
         if participant.labels is None and len(labels) != outputs:
             findings.problem(
                 f"{where}.labels",
                 f"the network has {counted(outputs, 'output')}, its data {len(data.classes)} classes; "
-                "say which class "
-                "each output means",
+                "say which class each output means" + numbers_in_doubt(data, outputs, where),
             )
             return None
         if outputs <= max(labels):
@@ -138,6 +137,8 @@ def validate_model(
         own = as_dataset(data, classes)
         copy = partial(build_for, own, architecture)
         if participant.is_untrained:
+            if other := other_meaning(architecture.name, architecture.options):
+                findings.warn(f"{where}.architecture", other)
             module = copy(seed=initial_seed(number, SEARCH_SEED))
             weights = weights_of(module)
             compute.place(module)
@@ -153,7 +154,7 @@ def validate_model(
         if state is None:
             return None
         with findings.noting(f"{where}.checkpoint"):
-            for note in _load(module, state, file, participant.weights):
+            for note in _load(module, participant.architecture, state, file, participant.weights):
                 findings.warn(f"{where}.checkpoint", note)
             weights = weights_of(module)
             compute.place(module)
@@ -196,12 +197,18 @@ def _problem(
     channels = participant.input.channels or data.images.shape[1]
     for name, values in (("mean", participant.input.mean), ("std", participant.input.std)):
         if len(values) not in (1, channels):
-            each = "entries of the first axis" if data.is_tensor else "channels"
-            return f"input.{name}", f"has {counted(len(values), 'number')} for {channels} {each}"
+            entries = (
+                f"{channels} entries of the first axis" if data.is_tensor else counted(channels, "channel")
+            )
+            three = len(values) == 3 and not data.is_tensor
+            way_out = "; say channels: 3 if the network takes grey as three equal channels" if three else ""
+            return f"input.{name}", f"has {counted(len(values), 'number')} for {entries}{way_out}"
     return None
 
 
-def _load(module: nn.Module, state: Checkpoint, file: Path, wanted: str | None) -> tuple[str, ...]:
+def _load(
+    module: nn.Module, network: Network, state: Checkpoint, file: Path, wanted: str | None
+) -> tuple[str, ...]:
     """Load a checkpoint into an adapted network, and return what the user should know.
 
     Mostly it has the weights of the owner's network. What `autokd distill` wrote for a network that lacks
@@ -210,7 +217,13 @@ def _load(module: nn.Module, state: Checkpoint, file: Path, wanted: str | None) 
     assert isinstance(module, Adapted)
     if module.unknown is not None and any("unknown.weight" in names for names in state.found.values()):
         return fit(module, state, file, wanted=wanted)
-    return fit(module.network, by_own_names(module.network, state), file, wanted=wanted)
+    try:
+        return fit(module.network, by_own_names(module.network, state), file, wanted=wanted)
+    except PlanError as error:
+        other = other_meaning(network.name, network.options)
+        if not other:
+            raise
+        raise PlanError(source=error.source, problem=f"{error.problem}; {other}") from error
 
 
 def _outputs_in(state: Checkpoint | None) -> int | None:
@@ -225,40 +238,6 @@ def _outputs_in(state: Checkpoint | None) -> int | None:
 
 def _no_output(labels: Mapping[int, str], outputs: int) -> str:
     return f"output {max(labels)} does not exist: the network has {outputs}, numbered from 0"
-
-
-def _count_outputs(network: nn.Module, shape: AnyShape, known: int) -> int:
-    """Return the number of outputs, by one forward pass.
-
-    Args:
-        shape: Input of the network.
-        known: Number of outputs whose meaning is known.
-
-    Raises:
-        PlanError: If the pass fails, or does not return logits.
-    """
-    network.eval()
-    images = shape.zeros(2)
-    try:
-        with torch.inference_mode():
-            answers = network(images)
-    except Exception as error:
-        problem = f"cannot take {shape.words}: {kind_and_words(error)}"
-        raise PlanError(source="forward pass", problem=problem) from error
-    logits = logits_in(answers)
-    if len(logits) != len(images):
-        problem = (
-            f"answers {described(answers)} to {len(images)} inputs, not logits of shape (inputs, classes)"
-        )
-        raise PlanError(source="forward pass", problem=problem)
-    outputs = int(logits.shape[1])
-    if outputs != known and any(tensor.shape == (len(images), known) for tensor in tensors_in(answers)):
-        problem = (
-            f"answers {described(answers)}: what it begins with has {outputs} outputs, another entry the "
-            f"{known} that are wanted; put the logits first, or name them `logits`"
-        )
-        raise PlanError(source="forward pass", problem=problem)
-    return outputs
 
 
 def _measure(

@@ -86,6 +86,27 @@ def with_common_names(
     return renamed_private, parts
 
 
+def numbers_in_doubt(data: LabelledImages, outputs: int, where: str) -> str:
+    """Return what may be wrong about labels without names that are not as many as a network's outputs.
+
+    Args:
+        where: Field of the participant.
+    """
+    if outputs == 1 and len(data.classes) == 2:
+        return "; one number z for two classes is to be two logits: answer torch.cat([-z, z], dim=1) / 2"
+    present = len(data.present)
+    if data.named or present == len(data.classes):
+        return ""
+    if data.labels.min() == 1 and data.labels.max() == outputs:
+        return (
+            "; labels begin at 1, so either save labels - 1 in all sources, or say for all participants, as "
+            f'here, {where}.labels: {{0: "1", 1: "2", ..., {outputs - 1}: "{outputs}"}}'
+        )
+    highest = int(data.labels.max())
+    marker = f": does {highest} mean that there is none?" if highest > outputs else ""
+    return f"; of the labels 0 to {highest}, {present} occur{marker}"
+
+
 def label_space(
     recipe: ExternalFederation, private: Private, common: CommonSplits | None, findings: Findings
 ) -> LabelSpace:

@@ -40,18 +40,12 @@ def evaluate_initial(federation: Federation, compute: Compute) -> Initial:
     """Return what each untrained student gets right with the initial weights of the confirmation's seeds."""
     correct: dict[int, dict[Split, NDArray[np.bool_]]] = {}
     for number in sorted(federation.recipe.untrained):
-        models = [
-            compute.place(network(federation, number, seed=CONFIRMATION_SEEDS + index))
-            for index in range(INITIAL_SEEDS)
-        ]
-        correct[number] = {
-            split: np.stack(
-                [
-                    logits_of(model, federation.data, compute, rows).argmax(axis=1)
-                    == federation.data.labels[rows]
-                    for model in models
-                ]
-            )
-            for split, rows in federation.splits.items()
-        }
+        right: dict[Split, list[NDArray[np.bool_]]] = {split: [] for split in federation.splits}
+        for index in range(INITIAL_SEEDS):
+            # One at a time: a model may take gigabytes.
+            model = compute.place(network(federation, number, seed=CONFIRMATION_SEEDS + index))
+            for split, rows in federation.splits.items():
+                answers = logits_of(model, federation.data, compute, rows).argmax(axis=1)
+                right[split].append(answers == federation.data.labels[rows])
+        correct[number] = {split: np.stack(by_seed) for split, by_seed in right.items()}
     return correct

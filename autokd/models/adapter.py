@@ -219,6 +219,10 @@ def _torchvision_network(recipe: Network, shape: Shape) -> nn.Module:
     from torchvision import models
 
     known = models.list_models(module=models)
+    module, _, factory = recipe.name.rpartition(".")
+    if module:
+        problem = f"no network is called so; your own is {module}:{factory}"
+        raise PlanError(source=f"network {recipe.name}", problem=problem)
     if recipe.name not in known:
         hint = "Your own is package.module:factory."
         raise UnknownName(

@@ -29,6 +29,9 @@ _DEEPEST: Final = 4
 _MOST_MAPPINGS: Final = 10_000
 _LONGEST: Final = 1_000
 """Entries of a list in which state dicts are looked for."""
+_TAR: Final = 257
+"""Where a tar archive says that it is one."""
+_BEGIN: Final = _TAR + len(b"ustar")
 _LARGEST: Final = 2**36
 """Bytes of the largest file of weights."""
 _DENSEST: Final = 4
@@ -37,7 +40,7 @@ _BY_MAGIC: Final = {
     b"\x89HDF": "an HDF5 file, as Keras writes them",
     b"\x08\x07\x12": "an ONNX model",
     b"\x08\x08\x12": "an ONNX model",
-    b"\x1f\x8b": "compressed by gzip",
+    b"\x1f\x8b": "compressed by gzip: unpack it, or",
     b"PAR1": "a Parquet file",
     b"GGUF": "a GGUF file",
     b"\x93NUMPY": "one array of NumPy (.npy)",
@@ -77,9 +80,11 @@ def read_checkpoint(file: Path) -> Checkpoint:
     if file.is_dir():
         raise refused(file, _folder(file))
     size = checked_size(file, most=_LARGEST)
+    if not size:
+        raise refused(file, "is empty")
     try:
         with file.open("rb") as opened:
-            begins = opened.read(64)
+            begins = opened.read(_BEGIN)
         if file.name.endswith(".index.json"):
             return Checkpoint.of(_shards(file))
         if begins[8:9] == b"{" and int.from_bytes(begins[:8], "little") < 2**32:
@@ -102,6 +107,11 @@ def read_checkpoint(file: Path) -> Checkpoint:
         raise refused(file, f"is TorchScript, which is code; convert it where you trust it: {_SCRIPT}")
     if any("/models/" in f"/{name}" and name.endswith(".json") for name in names):
         raise refused(file, f"is a program of torch.export; convert it where you trust it: {_EXPORT}")
+    inside = next((name for name in names if name.endswith((".pt", ".pth", ".bin", ".safetensors"))), None)
+    if inside is not None or begins[_TAR:] == b"ustar":
+        raise refused(
+            file, f"is an archive{f' of {inside}' if inside else ''}; unpack it, and name what is in it"
+        )
     return _of_torch_save(file, size)
 
 

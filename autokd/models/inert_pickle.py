@@ -171,6 +171,7 @@ def _allowed() -> dict[str, Any]:
         "torch.device": torch.device,
         "torch.Tensor": torch.Tensor,
         "torch.storage._load_from_bytes": _storage,
+        "torch.storage.UntypedStorage": torch.UntypedStorage,  # Of 8-bit floats, for one.
         "torch.nn.parameter.Parameter": torch.nn.Parameter,
         "torch.nn.parameter.Buffer": torch.nn.Buffer,
         "torch._utils._rebuild_tensor": rebuild._rebuild_tensor,

@@ -41,6 +41,13 @@ KD_NETWORKS: Final[Mapping[str, Callable[..., nn.Module]]] = MappingProxyType(
 _ALSO_TORCHVISIONS: Final = frozenset({"vgg13"})
 
 
+def other_meaning(name: str, options: Mapping[str, object]) -> str:
+    """Return what to say where a name is taken for torchvision's, and may be meant for one of these."""
+    if name not in _ALSO_TORCHVISIONS or "stem" in options:
+        return ""
+    return f"{name} is torchvision's; for that of papers on distillation say options: {{stem: cifar}}"
+
+
 def is_kd_network(name: str, options: Mapping[str, object]) -> bool:
     """Return whether a network's name and options mean one of these."""
     return name in KD_NETWORKS and (name not in _ALSO_TORCHVISIONS or options.get("stem") == "cifar")

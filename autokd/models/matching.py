@@ -32,6 +32,11 @@ from autokd.text.quoting import counted, listed
 
 _AVERAGED: Final = ("ema", "swa", "averaged", "avg", "shadow")
 """Parts of the keys of a second model, averaged over the training."""
+_ADAPTER: Final = "lora_"
+"""Part of the names of low-rank adapters, as those of PEFT."""
+_MERGE: Final = (
+    "these are adapters, or a model with them: save the state dict of model.merge_and_unload() instead"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +105,12 @@ def choose(network: nn.Module, checkpoint: Checkpoint, file: Path, *, wanted: st
     )
     if narrow:
         notes.append(f"the weights are {', '.join(narrow)}, and used as {_dtype(expected)}")
+    whole = [name for name, value in weights.items() if _is_whole_number(value, expected[name])]
+    if whole:
+        notes.append(
+            f"{whole[0]} holds whole numbers ({weights[whole[0]].dtype}), which are used as they are; if "
+            "they are quantised, their scale is missing: save the weights as floating-point numbers"
+        )
     return Chosen(weights, tuple(notes))
 
 
@@ -234,9 +245,13 @@ def _plain(weights: StateDict, file: Path) -> StateDict:
     """
     for name, value in weights.items():
         if value.is_complex() or value.is_quantized or value.layout != torch.strided:
-            raise refused(file, f"{name} is no plain tensor ({value.dtype}, {value.layout})")
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            count = int((~torch.isfinite(value)).sum())
+            way_out = "dequantize()" if value.is_quantized else "to_dense()"
+            plain = "" if value.is_complex() else f"; save {way_out} of it"
+            raise refused(file, f"{name} is no plain tensor ({value.dtype}, {value.layout}){plain}")
+        # PyTorch does not look into floats of 8 bits.
+        finite = torch.isfinite(value.float() if value.itemsize == 1 else value)
+        if not bool(finite.all()):
+            count = int((~finite).sum())
             raise refused(
                 file, f"{name} holds {counted(count, 'value')} that are not finite numbers (NaN or infinite)"
             )
@@ -249,6 +264,10 @@ def _is_narrower(value: Tensor, expected: Tensor) -> bool:
         and expected.is_floating_point()
         and torch.finfo(value.dtype).eps > torch.finfo(expected.dtype).eps
     )
+
+
+def _is_whole_number(value: Tensor, expected: Tensor) -> bool:
+    return expected.is_floating_point() and not value.is_floating_point()
 
 
 def _dtype(expected: Mapping[str, Tensor]) -> torch.dtype:
@@ -282,6 +301,12 @@ def _why_none(checkpoint: Checkpoint, expected: StateDict) -> str:
             [f"lacks {counted(len(missing), 'weight')} of the network, e.g. {missing[0]}"] if missing else []
         )
         problems += [f"has {len(beyond)} that the network does not, e.g. {beyond[0]}"] if beyond else []
+        if any(_ADAPTER in name for name in beyond):
+            another = _MERGE
+        elif missing and [here[name].shape for name in beyond] == [expected[name].shape for name in missing]:
+            another = (
+                f"is {beyond[0]} there what the network calls {missing[0]}? Then rename it in the state dict"
+            )
         return f"{where}{' and '.join(problems)}; {another}"
     name = next(name for name, value in expected.items() if name in here and here[name].shape != value.shape)
     shapes = f"{tuple(here[name].shape)}, in the network {tuple(expected[name].shape)}"

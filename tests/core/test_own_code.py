@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -201,9 +202,12 @@ def test_a_file_that_appears_changes_what_a_name_means(tmp_path: Path) -> None:
 def test_own_code_leaves_standard_output_and_the_working_folder_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Standard output is for a command's result, and its other paths are relative to the folder."""
+    """Standard output is for a command's result, and its other paths are relative to the folder.
+
+    Whatever writes to it: a module that own code asks prints with the usual `print`.
+    """
     text = (
-        "import os, sys\nprint('imported')\nos.chdir('/')\n"
+        "import os, sys\nprint('imported')\nsys.stdout.write('written\\n')\nos.chdir('/')\n"
         "def make():\n    os.chdir('..')\n    print('made', file=None)\n"
         "    print('asked for', file=sys.stdout)\n    return 'MARK'\n"
     )
@@ -211,7 +215,50 @@ def test_own_code_leaves_standard_output_and_the_working_folder_alone(
     assert call("networks:make", {}, code_of("networks:make", folder)) == "1"
     assert Path.cwd() == before
     said = capsys.readouterr()
-    assert (said.out, said.err) == ("asked for\n", "imported\nmade\n")
+    assert (said.out, said.err) == ("", "imported\nwritten\nmade\nasked for\n")
+
+
+SETTINGS = {
+    "a type": ("torch.set_default_dtype(torch.float64)", "torch.get_default_dtype()"),
+    "a device": ("torch.set_default_device('meta')", "torch.empty(1).device"),
+    "no gradients": ("torch.set_grad_enabled(False)", "torch.is_grad_enabled()"),
+    "no gradients for ever": ("torch.no_grad().__enter__()", "torch.is_grad_enabled()"),
+    "threads": ("torch.set_num_threads(torch.get_num_threads() + 1)", "torch.get_num_threads()"),
+    "determinism": (
+        "torch.use_deterministic_algorithms(True, warn_only=True)",
+        "torch.get_deterministic_debug_mode()",
+    ),
+    "precision": ("torch.set_float32_matmul_precision('medium')", "torch.get_float32_matmul_precision()"),
+    "a benchmark": ("torch.backends.cudnn.benchmark = True", "torch.backends.cudnn.benchmark"),
+    "a folder": ("import os; os.chdir('/')", "Path.cwd()"),
+    "a command line": ("import sys; sys.argv = ['mine', '--epochs', '3']", "sys.argv"),
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("case", SETTINGS)
+def test_own_code_leaves_the_process_as_it_was(case: str, late: bool, tmp_path: Path) -> None:
+    """Training would have another precision, or none, and no rule would say why."""
+    change, ask = SETTINGS[case]
+    lines = ["import torch", *([] if late else [change]), "def make():", f"    {change if late else 'pass'}"]
+    write(tmp_path, {"networks.py": "\n".join([*lines, "    return 'MARK'"])}, "1")
+
+    def asked() -> object:
+        return eval(ask, {"torch": torch, "Path": Path, "sys": sys})
+
+    before = asked()
+    assert call("networks:make", {}, code_of("networks:make", tmp_path)) == "1"
+    assert asked() == before
+
+
+def test_a_script_that_reads_its_command_line_finds_its_defaults(tmp_path: Path) -> None:
+    text = (
+        "import argparse, sys\nparser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--width', type=int, default=8)\noptions = parser.parse_args()\n"
+        "def make(): return options.width, sys.argv\n"
+    )
+    write(tmp_path, {"networks.py": text}, "")
+    assert call("networks:make", {}, code_of("networks:make", tmp_path)) == (8, ["networks.py"])
 
 
 def test_a_folder_of_data_is_no_code(tmp_path: Path) -> None:
@@ -266,6 +313,13 @@ REFUSED = {
         "zoo:make",
         ("No module named 'zoo.nets'", "zoo/__init__.py"),
     ),
+    "a network that is made already": (
+        {"networks.py": "from torch import nn\nnet = nn.Linear(2, 2)"},
+        "networks:net",
+        ("is a Linear that is made already", "a function that makes it"),
+    ),
+    "a value": ({"networks.py": "net = [1]"}, "networks:net", ("is a list that is made already",)),
+    "the name of a file": ({"networks.py": ""}, "networks.py:make", ("names a file; say networks:make",)),
     "no text": ({"networks.py": "\0"}, "networks:make", ("networks.py",)),
     "the factory raises": (
         {"networks.py": "def make(): raise KeyError('a')"},

@@ -9,13 +9,14 @@ import torch
 from torch import nn
 
 from autokd.config.external import Network
-from autokd.config.federation import ArchitectureConfig
+from autokd.config.federation import ArchitectureConfig, ExternalArchitecture
 from autokd.errors import PlanError
-from autokd.models.adapter import external_network
+from autokd.federation.external_models import _load
+from autokd.models.adapter import Adapted, external_network
 from autokd.models.architectures import Shape
 from autokd.models.building import build
 from autokd.models.checkpoint import Checkpoint
-from autokd.models.kd_networks import KD_NETWORKS
+from autokd.models.kd_networks import KD_NETWORKS, other_meaning
 from autokd.models.matching import fit
 
 PUBLISHED = {
@@ -154,6 +155,22 @@ def test_vgg13_alone_is_torchvisions() -> None:
         Network(name="vgg13", options={"stem": "cifar", "num_classes": 2}), shape=Shape(3, 32, 2)
     )
     assert "block0.0.weight" in own.state_dict()
+
+
+def test_where_vgg13_is_torchvisions_the_other_one_is_named() -> None:
+    assert "say options: {stem: cifar}" in other_meaning("vgg13", {})
+    for name, options in (
+        ("vgg13", {"stem": "cifar"}),
+        ("vgg13", {"stem": "usual"}),
+        ("vgg11", {}),
+        ("vgg8", {}),
+    ):
+        assert other_meaning(name, options) == ""
+    network = ExternalArchitecture(name="vgg13", outputs=2, labels=(0, 1))
+    module = Adapted(nn.Linear(3, 2), network, channels=None)
+    state = Checkpoint.of({"block0.0.weight": torch.zeros(1)})
+    with pytest.raises(PlanError, match=r"another architecture\?; vgg13 is torchvision's.*stem: cifar"):
+        _load(module, Network(name="vgg13"), state, Path("ckpt.pth"), None)
 
 
 def test_an_option_that_a_network_does_not_have_is_refused() -> None:

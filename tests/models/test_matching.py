@@ -7,6 +7,7 @@ import enum
 import json
 import pickle
 import warnings
+import zipfile
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from autokd.config.external import ExternalParticipant
 from autokd.errors import PlanError
 from autokd.models.checkpoint import Checkpoint, read_checkpoint
 from autokd.models.matching import choose, fit
@@ -251,13 +253,73 @@ def test_nothing_is_guessed_where_two_fit(
     assert same(loaded(file, last)[0], other)
 
 
-@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize(
+    "kind", [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn, torch.float8_e5m2]
+)
 def test_other_precisions_are_cast_and_a_narrower_one_is_told(kind: torch.dtype, tmp_path: Path) -> None:
     model, file = network(), tmp_path / "model.pt"
     torch.save({n: v.to(kind) if v.is_floating_point() else v for n, v in model.state_dict().items()}, file)
     made, notes = loaded(file)
     assert all(value.dtype is torch.float32 for value in made.parameters())
     assert [str(kind) in note for note in notes] == ([] if kind is torch.float64 else [True])
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int32])
+def test_whole_numbers_as_weights_are_told(kind: torch.dtype, tmp_path: Path) -> None:
+    """As `load_state_dict` takes them: of quantised weights, without their scale."""
+    model, file = network(), tmp_path / "model.pt"
+    model[4].weight.data.mul_(100).round_()
+    weight = model[4].weight.detach().abs()
+    model[4].weight.data.copy_(weight)
+    torch.save(model.state_dict() | {"4.weight": weight.to(kind)}, file)
+    made, (note,) = loaded(file)
+    assert same(made, model)
+    assert "4.weight holds whole numbers" in note
+    assert str(kind) in note
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda value: torch.quantize_per_tensor(value, 0.1, 0, torch.qint8), r"qint8.*dequantize\(\)"),
+        (lambda value: value.to_sparse(), r"sparse_coo.*to_dense\(\)"),
+        (lambda value: value.to(torch.complex64), "complex64"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_what_is_no_plain_tensor_is_refused_with_a_way_out(
+    change: Callable[[torch.Tensor], torch.Tensor], words: str, tmp_path: Path
+) -> None:
+    file, state = tmp_path / "model.pt", network().state_dict()
+    torch.save(state | {"4.weight": change(state["4.weight"])}, file)
+    with pytest.raises(PlanError, match=f"4.weight is no plain tensor.*{words}"):
+        loaded(file)
+
+
+def test_a_head_of_another_name_is_to_be_renamed(tmp_path: Path) -> None:
+    file, state = tmp_path / "model.pt", network().state_dict()
+    torch.save({name.replace("4.", "classifier.1."): value for name, value in state.items()}, file)
+    with pytest.raises(PlanError, match=r"is classifier\.1\.bias there what the network calls 4\.bias\?"):
+        loaded(file)
+
+
+def test_a_key_may_be_written_as_a_number() -> None:
+    content = {
+        "architecture": {"name": "cnn"},
+        "checkpoint": "a.pt",
+        "data": {"kind": "npz", "path": "a.npz"},
+    }
+    assert ExternalParticipant.model_validate(content | {"weights": 2}).weights == "2"
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_adapters_are_to_be_merged_first(is_whole: bool, tmp_path: Path) -> None:
+    file, state = tmp_path / "model.pt", network().state_dict()
+    whole = {name.replace("4.", "4.base_layer."): value for name, value in state.items()} if is_whole else {}
+    adapters = {f"4.lora_{kind}.default.weight": torch.ones(2, 3) for kind in "AB"}
+    torch.save(before("base_model.model.", whole | adapters), file)
+    with pytest.raises(PlanError, match=r"merge_and_unload\(\)"):
+        loaded(file)
 
 
 def test_a_whole_model_and_torchscript_are_refused_with_the_lines_that_convert_them(tmp_path: Path) -> None:
@@ -285,12 +347,24 @@ def test_a_whole_model_and_torchscript_are_refused_with_the_lines_that_convert_t
         (bytes([0x93]) + b"NUMPY", r"one array of NumPy"),
         (b"<!DOCTYPE html>", "a web page"),
         (b"version https://git-lfs.example/spec/v1", "git lfs pull"),
+        (bytes(257) + b"ustar", "is an archive; unpack it"),
     ],
 )
 def test_files_of_other_kinds_are_named(begins: bytes, words: str, tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     file.write_bytes(begins + bytes(100))
     with pytest.raises(PlanError, match=words):
+        read_checkpoint(file)
+
+
+def test_what_is_packed_or_empty_is_to_be_unpacked(tmp_path: Path) -> None:
+    file = tmp_path / "model.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("run/model.pt", b"")
+    with pytest.raises(PlanError, match=r"an archive of run/model\.pt; unpack it"):
+        read_checkpoint(file)
+    file.write_bytes(b"")
+    with pytest.raises(PlanError, match="is empty"):
         read_checkpoint(file)
 
 

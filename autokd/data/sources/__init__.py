@@ -115,5 +115,7 @@ def _problem(data: LabelledImages) -> str:
 def _problem_of_labels(data: LabelledImages) -> str:
     low, high = data.labels.min(), data.labels.max()
     if low < 0 or high >= len(data.classes):
-        return f"labels run from {low} to {high}, but there are {len(data.classes)} classes"
+        from_one = low == 1 and high == len(data.classes)
+        hint = "; labels are class numbers from 0: save labels - 1" if from_one else ""
+        return f"labels run from {low} to {high}, but there are {len(data.classes)} classes{hint}"
     return ""

@@ -10,7 +10,8 @@ from PIL import Image
 
 from autokd.errors import PlanError
 
-_WAY_OUT: Final = "say bits: 12 (a pixel means value / 4095), bits: 16 (value / 65535), ... on this source"
+_BITS: Final = (8, 12, 16, 32)
+"""Depths that pixels usually have."""
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -70,6 +71,12 @@ def told_apart(highest: float, kind: str, *, name: str) -> str:
         return "pixels have 16 bits: each means value / 65535 (bits: 16 says so)"
     if kind.startswith("I"):
         problem = f"has pixels of more than 8 bits, and no image here one above {highest:g}"
-        raise PlanError(source=name, field="bits", problem=f"{problem}; {_WAY_OUT}")
+        raise PlanError(source=name, field="bits", problem=f"{problem}; {_way_out(highest)}")
     problem = f"has floating-point pixels up to {highest:g}, which are not in [0, 1]"
-    raise PlanError(source=name, field="bits", problem=f"{problem}; {_WAY_OUT}")
+    raise PlanError(source=name, field="bits", problem=f"{problem}; {_way_out(highest)}")
+
+
+def _way_out(highest: float) -> str:
+    enough = [bits for bits in _BITS if highest < 2**bits] or [32]
+    depths = [f"bits: {bits} (value / {2**bits - 1})" for bits in enough[:2]]
+    return f"say {', '.join(depths)}, ... on this source"

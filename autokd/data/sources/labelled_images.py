@@ -116,7 +116,8 @@ def checked_size(file: Path, *, most: int = 2**36) -> int:
 
 def unreadable(file: Path | str, error: OSError) -> PlanError:
     """Return the error for a file that the system cannot read."""
-    return PlanError(source=str(file), problem=f"cannot be read: {error.strerror or error}")
+    slashes = "; folders are separated by /" if "\\" in str(file) else ""
+    return PlanError(source=str(file), problem=f"cannot be read: {error.strerror or error}{slashes}")
 
 
 def as_images(array: NDArray[Any], *, source: str, field: str, bits: int | None = None) -> Pixels:
@@ -139,7 +140,8 @@ def as_images(array: NDArray[Any], *, source: str, field: str, bits: int | None 
         return np.ascontiguousarray(array, dtype=np.float32)
     if array.dtype != np.uint8 and array.size and not (array.min() >= 0 and array.max() <= 255):
         problem = f"holds whole numbers from {array.min()} to {array.max()}; pixels are 0 to 255"
-        raise refused(f"{problem}, unless the source says bits: 12 (0 to 4095), bits: 16 (0 to 65535), ...")
+        deep = "unless the source says bits: 12 (0 to 4095), bits: 16 (0 to 65535), ..."
+        raise refused(f"{problem}; save them so, as uint8" if array.min() < 0 else f"{problem}, {deep}")
     return np.ascontiguousarray(array, dtype=np.uint8)
 
 
@@ -151,6 +153,7 @@ def with_channels_first(array: NDArray[Any], *, source: str, field: str) -> NDAr
     """
     if array.dtype == np.bool_ or array.dtype.kind not in "uif":
         problem = f"holds {array.dtype}, not pixels (uint8, or floating-point numbers)"
+        problem += "; save 0.0 and 1.0 for false and true" if array.dtype == np.bool_ else ""
         raise PlanError(source=source, field=field, problem=problem)
     shape = array.shape
     if array.ndim == 3:
@@ -159,6 +162,10 @@ def with_channels_first(array: NDArray[Any], *, source: str, field: str) -> NDAr
         array = array.transpose(0, 3, 1, 2)
     if array.ndim != 4 or array.shape[1] not in _CHANNELS or 0 in array.shape[1:]:
         problem = f"has the shape {array.shape}, not (n, height, width) with or without 1 or 3 channels"
+        if 4 in (array.shape[1:2] + array.shape[3:]):
+            problem += "; of red, green, blue and transparency leave the last out"
+        else:
+            problem += "; reshape it, or say values: tensor if these are no such images"
         raise PlanError(source=source, field=field, problem=problem)
     return array
 

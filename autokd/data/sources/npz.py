@@ -32,6 +32,7 @@ from autokd.data.sources.labelled_images import (
 from autokd.data.sources.tensors import DENSEST, as_tensors, check_form
 from autokd.errors import PlanError
 
+_SAVE: Final = "save images and labels by np.savez(file, images=..., labels=...)"
 _DENSEST: Final = 32
 """How many times its size an archive of images may unfold to; scanned digits are packed eight times."""
 
@@ -56,6 +57,9 @@ def read(source: NpzSource, base: Path, wanted: ImageShape, labels_needed: bool 
         all_pixels = as_images(images, source=name, field=field, bits=source.bits)
         pixels = fit_to_format(all_pixels[which], decoder, source=name)
     written, named = arrays.get(source.labels, np.empty((0, 0))), _names(arrays.get("classes"), name)
+    if len(written) != len(images) and written.ndim == 1 and len(written) == images.shape[-1] > 4:
+        problem = f"has the shape {images.shape}, and examples come first; save np.moveaxis({field}, -1, 0)"
+        raise PlanError(source=name, field=field, problem=problem)
     try:
         labels, own = _labels(written, source, name, named, count=len(images))
     except PlanError:
@@ -75,16 +79,16 @@ def _arrays(opened: BinaryIO, file: Path, source: NpzSource, labels_needed: bool
     try:
         archive = np.load(opened, allow_pickle=False)
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise PlanError(source=str(file), problem="is no NumPy archive (.npz)") from error
+        raise PlanError(source=str(file), problem=f"is no NumPy archive (.npz); {_SAVE}") from error
     if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise PlanError(source=str(file), problem="is one array, not an archive (.npz) of several")
+        problem = f"is one array, not an archive (.npz) of several; {_SAVE}"
+        raise PlanError(source=str(file), problem=problem)
     arrays: dict[str, NDArray[Any]] = {}
     with archive:
         inputs = _inputs(source)
         for name in (inputs, source.labels) if labels_needed else (inputs,):
             if name not in archive.files:
-                problem = f"is missing; there is {', '.join(archive.files[:20]) or 'nothing'}"
-                raise PlanError(source=str(file), field=name, problem=problem)
+                raise PlanError(source=str(file), field=name, problem=_missing(name, archive.files, source))
         wanted = sorted({inputs, source.labels, "classes"} & set(archive.files))
         _check_forms(archive, wanted, file, source)
         for name in wanted:
@@ -94,6 +98,14 @@ def _arrays(opened: BinaryIO, file: Path, source: NpzSource, labels_needed: bool
                 # NumPy and zipfile raise errors of many kinds on damaged headers.
                 raise _damaged(file, name, error) from error
     return arrays
+
+
+def _missing(name: str, there: Sequence[str], source: NpzSource) -> str:
+    if any(part.endswith("/data.pkl") for part in there):
+        return f"is missing: this is a file of torch.save; {_SAVE}"
+    problem = f"is missing; there is {', '.join(there[:20]) or 'nothing'}"
+    field = "labels" if name == source.labels else "inputs" if source.is_tensor else "images"
+    return f"{problem}; say {field}: <the name of its array>" if there else problem
 
 
 def _check_forms(archive: Any, names: Iterable[str], file: Path, source: NpzSource) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import shutil
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from autokd.config.images import ImageShape
 from autokd.config.sources import AnySource
 from autokd.data.sources import read
 from autokd.data.sources.labelled_images import LabelledImages, as_floats
+from autokd.errors import PlanError
 
 RNG = np.random.default_rng(0)
 IMAGES: NDArray[np.uint8] = RNG.integers(0, 256, size=(12, 8, 8, 3), dtype=np.uint8)
@@ -90,6 +93,51 @@ def test_floats_of_an_archive_stay_what_they_are(tmp_path: Path) -> None:
     floats = get(tmp_path, kind="npz", path="own.npz")
     assert floats.images.dtype == np.float32
     assert np.array_equal(floats.images[:, 0], images.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (IMAGES[..., 0].reshape(12, 64), r"\(12, 64\), not.*reshape it, or say values: tensor"),
+        (IMAGES[..., :2], r"reshape it, or say values: tensor"),
+        (np.concatenate([IMAGES, IMAGES[..., :1]], axis=3), r"transparency leave the last out"),
+        (CHANNELS_FIRST[:, [0, 1, 2, 0]], r"transparency leave the last out"),
+        (IMAGES.view(np.int8), r"from -128 to 127; pixels are 0 to 255; save them so, as uint8"),
+        (IMAGES.astype(np.int32) * 16, r"to 4080; pixels are 0 to 255, unless the source says bits: 12"),
+        (IMAGES > 9, r"holds bool.*save 0\.0 and 1\.0"),
+        (IMAGES[..., 0].transpose(1, 2, 0), r"\(8, 8, 12\), and examples come first; save np\.moveaxis\("),
+        (IMAGES.astype("c16"), r"holds complex128, not pixels"),
+    ],
+)
+def test_arrays_that_are_no_images_are_refused_with_a_way_out(
+    images: NDArray[Any], words: str, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "some.npz", images=images, labels=LABELS)
+    with pytest.raises(PlanError, match=words):
+        get(tmp_path, kind="npz", path="some.npz")
+
+
+def saved(save: Callable[..., object], file: Path) -> Path:
+    save(file, IMAGES)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("save", "words"),
+    [
+        (lambda file: shutil.move(saved(np.save, file.with_suffix(".npy")), file), "is one array"),
+        (lambda file: torch.save((IMAGES.tolist(), LABELS), file), "is a file of torch.save"),
+        (lambda file: file.write_bytes(b"MATLAB 5.0 MAT-file"), "is no NumPy archive"),
+        (lambda file: np.savez(file, x=IMAGES, y=LABELS), "there is x, y; say images: <the name"),
+    ],
+)
+def test_files_that_are_no_archives_of_images_are_refused_with_a_way_out(
+    save: Callable[[Path], object], words: str, tmp_path: Path
+) -> None:
+    save(tmp_path / "some.npz")
+    with pytest.raises(PlanError, match=words) as refused:
+        get(tmp_path, kind="npz", path="some.npz")
+    assert "np.savez(file, images=..., labels=...)" in str(refused.value) or "say images" in words
 
 
 def test_bytes_become_the_floats_that_torchvision_makes_of_them() -> None:

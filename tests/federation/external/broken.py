@@ -468,6 +468,42 @@ CASES = (
         archive(labels=np.arange(12) % 8),
     ),
     Case(
+        "mean of three channels for grey",
+        f"{P1}.input.mean",
+        ("3 numbers for 1 channel", "say channels: 3"),
+        participant(1, input={"channels": 1, "mean": [0.1, 0.2, 0.3]}),
+    ),
+    Case(
+        "dots instead of a colon",
+        f"{P1}.architecture",
+        ("no network is called so", "your own is zoo.nets:Small"),
+        network("zoo.nets.Small"),
+    ),
+    Case(
+        "folders of Windows",
+        f"{P0}.checkpoint",
+        ("No such file", "separated by /"),
+        participant(0, checkpoint="runs\\cnn.pt"),
+    ),
+    Case(
+        "labels from one",
+        f"{P1}.data",
+        ("own.npz", "labels run from 1 to 4", "4 classes", "save labels - 1"),
+        archive(labels=np.arange(12) % 4 + 1),
+    ),
+    Case(
+        "examples last",
+        f"{P1}.data",
+        ("own.npz", "(16, 16, 12)", "examples come first", "np.moveaxis(images, -1, 0)"),
+        archive(images=np.zeros((SIZE, SIZE, 12), np.uint8)),
+    ),
+    Case(
+        "arrays under other names",
+        f"{P1}.data",
+        ("own.npz", "images: is missing; there is labels, classes, x", "say images:"),
+        archive(images=None, x=np.zeros((12, SIZE, SIZE), np.uint8)),
+    ),
+    Case(
         "negative labels",
         f"{P1}.data",
         ("own.npz", "labels run from -1"),

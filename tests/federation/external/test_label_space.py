@@ -11,7 +11,7 @@ import pytest
 from autokd.config.external import ExternalFederation
 from autokd.data.sources.labelled_images import LabelledImages
 from autokd.federation.findings import Findings
-from autokd.federation.label_space import LabelSpace, label_space, with_common_names
+from autokd.federation.label_space import LabelSpace, label_space, numbers_in_doubt, with_common_names
 
 ABC = ("ant", "bee", "cat")
 DIGITS = tuple("0123456789")
@@ -99,6 +99,28 @@ def test_numbers_take_the_names_of_the_others_with_a_word(listed: tuple[str, ...
     assert named[0].present == ["ant", "cat"]
     (word,) = findings.warnings
     assert "federation.participants.0.data: labels are numbers without names" in str(word)
+
+
+@pytest.mark.parametrize(
+    ("own", "outputs", "said"),
+    [
+        (data(1, 2, 3), 3, "labels begin at 1, so either save labels - 1"),
+        (data(1, 2, 3), 3, 'participants.7.labels: {0: "1", 1: "2", ..., 2: "3"}'),
+        (data(0, 1, 2, 255), 3, "of the labels 0 to 255, 4 occur: does 255 mean"),
+        (data(0, 2), 1, "of the labels 0 to 2, 2 occur: does 2 mean"),
+        (data(0, 2), 5, "of the labels 0 to 2, 2 occur"),
+        (data(0, 1), 1, "one number z for two classes is to be two logits"),
+        (data(0, 1, 2), 2, ""),
+        (data(0, 1, 2), 9, ""),
+        (data(0, 2, names=ABC), 5, ""),
+    ],
+)
+def test_numbers_that_are_not_as_many_as_the_outputs_get_a_hint(
+    own: LabelledImages, outputs: int, said: str
+) -> None:
+    hint = numbers_in_doubt(own, outputs, "participants.7")
+    assert said in hint
+    assert bool(said) == bool(hint)
 
 
 def test_numbers_that_are_names_stay() -> None:
