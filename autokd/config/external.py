@@ -39,6 +39,22 @@ def _numbered(labels: object) -> object:
     return dict(enumerate(labels)) if isinstance(labels, list | tuple) else labels
 
 
+def _network(written: object) -> object:
+    """Return a network without options as its fields: its name alone says all."""
+    return {"name": written} if isinstance(written, str) else written
+
+
+def _checkpoint(written: object) -> object:
+    """Return what is written of a checkpoint, `none` in any spelling of the word.
+
+    Raises:
+        ValueError: If nothing is written, which may have been forgotten.
+    """
+    if written is None:
+        raise ValueError(f"names no file; say {UNTRAINED} for a student that is not trained yet")
+    return UNTRAINED if isinstance(written, str) and written.lower() == UNTRAINED else written
+
+
 def _key(written: object) -> object:
     """Return a key of a checkpoint as text: an epoch, or a place in a list, may be written as a number."""
     return str(written) if type(written) is int else written
@@ -64,8 +80,8 @@ class ExternalParticipant(Frozen):
     omit_if_default = frozenset({"name", "weights"})
 
     name: ParticipantName | None = None
-    architecture: Network
-    checkpoint: FilePath
+    architecture: Annotated[Network, BeforeValidator(_network)]
+    checkpoint: Annotated[FilePath, BeforeValidator(_checkpoint)]
     weights: Annotated[str, BeforeValidator(_key)] | None = Field(default=None, min_length=1)
     data: AnySource
     held_out: AnySource | None = None
@@ -258,6 +274,7 @@ class ExternalFederation(FileBacked):
 def is_external(content: object) -> bool:
     """Return whether a federation's fields are those of `ExternalFederation`: its participants are a list."""
     fields = content if isinstance(content, Mapping) else getattr(content, "__dict__", {})
-    if "participants" not in fields:  # Perhaps it is misspelt: what else is there decides.
+    if isinstance(fields.get("participants", {}), Mapping):
+        # Misspelt, or written as no list: what else is there decides.
         return not fields.keys() & {"dataset", "partition", "architectures", "pretraining"}
     return isinstance(fields["participants"], list | tuple)

@@ -131,6 +131,8 @@ def _words(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "string_type":
         hint = "" if value is None or isinstance(value, list | tuple | Mapping) else "; put it into quotes"
         return f"must be text{_not(details)}{hint}"
+    if kind == "too_short":
+        return f"must list at least {context['min_length']} of them, not {context['actual_length']}"
     say = _SAID.get(kind)
     return say(context) + _not(details) if say is not None else f"cannot be read{_not(details)}"
 
@@ -148,7 +150,6 @@ _SAID: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "float_parsing": lambda context: "must be a number",
     "finite_number": lambda context: "must be a number",
     "path_type": lambda context: "must be a path",
-    "too_short": lambda context: f"must list at least {context['min_length']} of them",
     "too_long": lambda context: f"must list at most {context['max_length']} of them",
     "string_too_short": lambda context: "must be text that is not empty",
     "string_too_long": lambda context: f"must be text of at most {context['max_length']} characters",

@@ -41,6 +41,10 @@ from autokd.text.quoting import counted
 
 _TOLERANCE: Final = 0.005
 """Largest difference to a claimed accuracy, which may have been written with two digits."""
+_NOT_DRAWN: Final = (
+    "is to be untrained, and begins with the same weights for every seed: does its code load weights, or set "
+    "a seed of its own? All runs start from these"
+)
 _IN_MEMORY: Final = "memory:"
 """Prefix of a recipe's checkpoint that was in memory."""
 
@@ -141,6 +145,8 @@ def validate_model(
                 findings.warn(f"{where}.architecture", other)
             module = copy(seed=initial_seed(number, SEARCH_SEED))
             weights = weights_of(module)
+            if _are_equal(weights, weights_of(copy(seed=initial_seed(number, SEARCH_SEED + 1)))):
+                findings.warn(f"{where}.architecture", _NOT_DRAWN)
             compute.place(module)
             for warning in ask(copy, weights, own, len(classes)):
                 findings.warn(f"{where}.architecture", warning)
@@ -282,6 +288,10 @@ def _measure(
         + (hint or "; see its input (mean, std), labels and data"),
     )
     return None
+
+
+def _are_equal(weights: Weights, others: Weights) -> bool:
+    return all(np.array_equal(value, others[name]) for name, value in weights.items())
 
 
 def _initially(

@@ -129,7 +129,7 @@ def federation_from_models(
                         "channels": member.channels,
                         "size": member.size,
                     },
-                    "labels": member.labels,
+                    "labels": _listed(member.labels),
                 }
                 for number, member in enumerate(members)
             ],
@@ -148,8 +148,10 @@ def federation_from_models(
 
 
 def _listed(values: object) -> object:
-    """Return an array as the list that it stands for."""
-    return np.asarray(values).tolist() if isinstance(values, np.ndarray | torch.Tensor) else values
+    """Return an array as the list, or the number, that it stands for."""
+    return (
+        np.asarray(values).tolist() if isinstance(values, np.ndarray | np.generic | torch.Tensor) else values
+    )
 
 
 def _keep(

@@ -204,6 +204,30 @@ def test_a_number_that_yaml_takes_for_text_reaches_own_code_as_a_number(tmp_path
     assert options == {"rate": 0.1, "text": "1e-1", "whole": 2, "flag": False, "widths": (4, 8)}
 
 
+def test_a_network_without_options_may_be_written_as_its_name() -> None:
+    content = copy.deepcopy(ALL["own"][1])
+    content["federation"]["participants"][0]["architecture"] = "resnet18"
+    config: Any = StudyConfig.model_validate(content)
+    assert config.federation.participants[0].architecture.name == "resnet18"
+    assert not config.federation.participants[0].architecture.options
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda listed: dict(zip("ab", listed, strict=False)), "must be a list, not fields (name: value)"),
+        (lambda listed: listed[:1], "must list at least 2 of them, not 1"),
+        (lambda listed: [], "must list at least 2 of them, not 0"),
+    ],
+)
+def test_participants_that_are_no_list_of_two_are_one_mistake(change: Any, words: str) -> None:
+    content = copy.deepcopy(ALL["own"][1])
+    content["federation"]["participants"] = change(content["federation"]["participants"])
+    error = refusal(StudyConfig, content)
+    assert error is not None
+    assert [mistake.problem for mistake in error.all] == [words]
+
+
 @pytest.mark.parametrize("content", [{}, [], None, 1, "digits", {"name": "a", 1: 2}])
 def test_from_python_it_is_the_same(content: Any) -> None:
     for model in (StudyConfig, Space):

@@ -75,7 +75,13 @@ def read_dataset(
     try:
         total = len(dataset)
     except TypeError as error:
-        raise PlanError(source=name, problem="makes no data set that has a length") from error
+        problem = "makes no data set that has a length; a list of (image, label) is one"
+        raise PlanError(source=name, problem=problem) from error
+    if not hasattr(type(dataset), "__getitem__"):
+        problem = (
+            f"a {type(dataset).__name__} has no examples by number; give the data set that it takes them from"
+        )
+        raise PlanError(source=name, problem=problem)
     images, labels, from_pillow, of_tensors = [], [], False, source.is_tensor
     # The owner's code has decoded the images and turned them, or not.
     decoder = Decoder(wanted, bits=source.bits, upright=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -104,7 +105,8 @@ def _table(file: Path, source: ParquetSource, labels_needed: bool) -> _Part:
             return parquet.read(columns=names), inputs, label
     except (pa.ArrowException, ValueError, OverflowError, MemoryError, struct.error) as error:
         kind = "Arrow" if file.suffix == ".arrow" else "Parquet"
-        raise PlanError(source=str(file), problem=f"is no {kind} file, or a damaged one") from error
+        way_out = "; pandas.read_csv(file).to_parquet(...) makes one" if file.suffix == ".csv" else ""
+        raise PlanError(source=str(file), problem=f"is no {kind} file, or a damaged one{way_out}") from error
     except OSError as error:
         if error.errno is None:
             # An error of Arrow, e.g. for a page that cannot be unpacked.
@@ -212,7 +214,10 @@ def _bytes(value: object, name: str, column: str, row: int) -> bytes:
         value = value.get("bytes")
     if not isinstance(value, bytes):
         problem = f"row {row} holds no bytes of an image (a path alone is not followed)"
-        raise PlanError(source=name, field=column, problem=problem)
+        way_out = "save the files' bytes, or read their folder with kind: folder"
+        if isinstance(value, list):
+            way_out = f"numbers are read with values: tensor and inputs: {column}, or from an archive (npz)"
+        raise PlanError(source=name, field=column, problem=f"{problem}; {way_out}")
     return value
 
 
@@ -227,9 +232,14 @@ def _labels(
     if values and all(isinstance(value, str) for value in values):
         return named_labels(values, classes, source=name, field=column)
     try:
-        array = np.array(values)
+        array = np.array([float(value) if isinstance(value, Decimal) else value for value in values])
     except (ValueError, OverflowError) as error:
         raise PlanError(source=name, field=column, problem="holds no labels") from error
+    if array.dtype == object:
+        problem = (
+            f"holds {table[column].type}, neither numbers nor names; save the number of each class, from 0"
+        )
+        raise PlanError(source=name, field=column, problem=problem)
     return as_labels(array, source=name, field=column, count=table.num_rows), None
 
 

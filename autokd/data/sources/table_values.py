@@ -64,7 +64,10 @@ def _array(column: Any, name: str, source: str) -> NDArray[Any]:
     if pa.types.is_dictionary(kind):
         values = values.dictionary_decode()
         kind = values.type
+    if pa.types.is_decimal(kind):
+        values = values.cast(pa.float64())
+        kind = values.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-        raise refused(f"holds {kind}, not numbers or lists of numbers")
+        raise refused(f"holds {kind}, not numbers or lists of numbers; make numbers of it, or leave it out")
     array: NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(shape)
     return array

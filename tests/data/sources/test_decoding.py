@@ -186,8 +186,17 @@ def test_a_file_may_say_its_depth_itself() -> None:
     [
         (lambda: encoded(Image.fromarray(DEEP)), {}, ("photo", "bits", "more than 8 bits", "bits: 12")),
         (lambda: encoded(Image.fromarray(DEEP), "TIFF"), {}, ("photo", "bits: 12")),
+        (
+            lambda: encoded(Image.fromarray((DEEP // 16).astype(np.float32)), "TIFF"),
+            {},
+            ("photo", "bits: 8 (value / 255)"),
+        ),
         (lambda: encoded(Image.fromarray(DEEP)), {"bits": 10}, ("photo", "bits: 10 allow 0 to 1023")),
-        (lambda: encoded(Image.fromarray(DEEP.astype(np.int32) * 999), "TIFF"), {}, ("photo", "bits: 16")),
+        (
+            lambda: encoded(Image.fromarray(DEEP.astype(np.int32) * 999), "TIFF"),
+            {},
+            ("photo", "bits: 32 (value"),
+        ),
         (lambda: encoded(Image.fromarray(-DEEP.astype(np.int32)), "TIFF"), {"bits": 16}, ("photo", "-")),
         (lambda: encoded(Image.fromarray(DEEP.astype(np.float32)), "TIFF"), {}, ("photo", "not in [0, 1]")),
         (lambda: encoded(Image.fromarray(np.full((9, 9), np.nan, np.float32)), "TIFF"), {}, ("finite",)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,18 @@ def test_photos_are_turned_as_datasets_turns_them(tmp_path: Path) -> None:
     assert get(tmp_path, orientation="stored").images[0, 0, 0, 0] == 255
 
 
+@pytest.mark.parametrize("labels", [[Decimal(2), Decimal("0"), Decimal("1.00")], [[2], [0], [1]]])
+def test_labels_may_be_decimals_or_lists_of_one(tmp_path: Path, labels: list[Any]) -> None:
+    put(tmp_path, all=table([1, 2, 3], labels))
+    assert get(tmp_path).labels.tolist() == [2, 0, 1]
+
+
+def test_text_with_commas_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("image,label\nx.png,1\n")
+    with pytest.raises(PlanError, match=r"no Parquet file.*read_csv\(file\)\.to_parquet"):
+        get(tmp_path, path="a.csv")
+
+
 @pytest.mark.parametrize("labels", [None, [-1, -1, -1], [None, 0, 1], [0, 1, 2], [0.5, 1, 2], [-1, 0, 1]])
 def test_public_rows_need_no_labels(tmp_path: Path, labels: Any) -> None:
     put(tmp_path, all=table([1, 2, 3], labels))
@@ -186,6 +200,19 @@ def test_whole_numbers_may_be_written_as_others(tmp_path: Path) -> None:
         ({"a": table([1], [0], names=["x", "x"])}, {}, ("classes", "'x' twice", "say classes")),
         ({"a": table([1], [3])}, {}, ("labels run from 3 to 3", "3 classes")),
         ({"a": table([1], [0])}, {"label": "labels"}, ("labels: is missing",)),
+        ({"a": table([1, 2], [Decimal("0.5"), Decimal(1)])}, {}, ("example 0 has 0.5", "never rounded")),
+        ({"a": table([1], [datetime(2024, 1, 1)])}, {}, ("holds timestamp[us], neither numbers nor names",)),
+        ({"a": table([1], [[{"x": 1}]])}, {}, ("neither numbers nor names",)),
+        (
+            {"a": pa.table({"image": [[[1, 2], [3, 4]]], "label": [0]})},
+            {},
+            ("no bytes of an image", "values: tensor and inputs: image"),
+        ),
+        (
+            {"a": pa.table({"image": [{"bytes": None, "path": "a.png"}], "label": [0]})},
+            {},
+            ("a path alone is not followed", "kind: folder"),
+        ),
         ({}, {}, ("No such file",)),
     ],
 )

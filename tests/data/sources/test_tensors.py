@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,13 @@ def test_columns_of_numbers_become_a_vector_in_the_order_of_the_recipe(tmp_path:
     assert [images.classes[label] for label in images.labels] == ["yes", "no"]
     whole = get(tmp_path, kind="parquet", path="t.parquet", inputs="age")
     np.testing.assert_array_equal(whole.images, np.array([[30], [40]], np.int64))
+
+
+def test_decimals_are_numbers(tmp_path: Path) -> None:
+    prices = pa.array([Decimal("1.50"), Decimal("-2.25")])
+    pq.write_table(pa.table({"price": prices, "age": [3, 4], "label": [0, 1]}), tmp_path / "t.parquet")
+    images = get(tmp_path, kind="parquet", path="t.parquet", inputs=["price", "age"])
+    np.testing.assert_array_equal(images.images, np.array([[1.5, 3], [-2.25, 4]], np.float32))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 import autokd
@@ -134,6 +135,20 @@ def test_the_network_that_workers_build_is_the_one_that_was_given(mine: Path) ->
     assert not (mine / "home").exists()
     made = make(mine, members(mine, model=network, architecture=None, options={"power": 3}))
     assert set(made.code["participants.0.architecture"]) >= {"tests/federation/external/test_in_memory.py"}
+
+
+def test_numbers_may_be_of_numpy_or_torch(mine: Path) -> None:
+    given = {"mean": np.float32(0.5), "std": torch.tensor(0.5), "labels": np.array(CLASSES)}
+    plain = {"mean": 0.5, "std": [0.5], "labels": list(CLASSES)}
+    assert make(mine, members(mine, **given)).name == make(mine, members(mine, **plain)).name
+
+
+def test_what_has_no_examples_by_number_is_refused(mine: Path) -> None:
+    loader = DataLoader(images(mine, "part0"))
+    with pytest.raises(InputError, match=r"members\.0\.data: a DataLoader has no examples by number; give"):
+        make(mine, members(mine, data=loader))
+    with pytest.raises(InputError, match=r"members\.0\.data: makes no data set that has a length; a list"):
+        make(mine, members(mine, data=iter(loader.dataset)))
 
 
 def test_the_program_itself_cannot_be_imported_by_workers(mine: Path) -> None:

@@ -119,9 +119,24 @@ def test_it_learns_and_teaches_nobody(fresh: Path, here: Command) -> None:
         assert "it can be the student" in output.err
 
 
+@pytest.mark.parametrize("seed", ["torch.manual_seed(0)", "pass"])
+def test_one_that_begins_alike_for_every_seed_is_told(fresh: Path, here: Command, seed: str) -> None:
+    text = (
+        "import torch\nfrom torch import nn\ndef make():\n"
+        f"    {seed}\n    return nn.Sequential(nn.Flatten(), nn.Linear(768, 4))\n"
+    )
+    (fresh / "networks.py").write_text(text)
+    network = {"architecture": "networks:make", "checkpoint": "None"}
+    edit(fresh, lambda recipe: recipe["federation"]["participants"][1].update(network))
+    warnings = [entry["problem"] for entry in here("check", fresh / "mine.yaml", "--json").json()["warnings"]]
+    told = any("begins with the same weights for every seed" in warning for warning in warnings)
+    assert told == (seed != "pass")
+
+
 @pytest.mark.parametrize(
     ("number", "fields", "problem"),
     [
+        (1, {"checkpoint": None}, "names no file; say none for a student that is not trained yet"),
         (1, {"claimed_accuracy": 0.5}, "there is no claimed_accuracy"),
         (1, {"weights": "ema"}, "there is no weights"),
         (0, {"checkpoint": "none", "claimed_accuracy": None}, "nobody can teach"),
