@@ -158,6 +158,19 @@ class HeldOutSplits(_Splits):
 ExternalSplits = Annotated[SharedSplits | SeparateSplits | HeldOutSplits, Field(discriminator="kind")]
 
 
+def _as_list(written: object) -> object:
+    """Refuse participants that are written by their names, in one message.
+
+    Raises:
+        ValueError: If they are.
+    """
+    (first, *more) = [*written, None] if isinstance(written, list | tuple) else [written]
+    by_name = isinstance(first, Mapping) and not first.keys() & ExternalParticipant.model_fields.keys()
+    if by_name and not any(more):
+        raise ValueError("must be a list: each begins with '- ', and its field name says what it is called")
+    return written
+
+
 class ExternalFederation(FileBacked):
     """Participants that were trained elsewhere, and the common splits that they are judged on.
 
@@ -170,7 +183,9 @@ class ExternalFederation(FileBacked):
     """
 
     name: Name
-    participants: tuple[ExternalParticipant, ...] = Field(min_length=2, max_length=1000)
+    participants: Annotated[tuple[ExternalParticipant, ...], BeforeValidator(_as_list)] = Field(
+        min_length=2, max_length=1000
+    )
     splits: ExternalSplits
     images: ImageShape = ImageShape()
     classes: Annotated[Names, Field(min_length=2)] | None = None

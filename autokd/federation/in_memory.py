@@ -31,6 +31,7 @@ from autokd.data.sources.labelled_images import (
     as_images,
     as_labels,
     labelled,
+    named_labels,
     unlabelled,
 )
 from autokd.data.sources.tensors import as_tensors
@@ -179,13 +180,17 @@ def _keep(
         pixels = as_images(np.asarray(images), source=where, field="images")
     if labels is None and not labels_needed:
         return _kept(memory, unlabelled(pixels), values)
+    names, written = None, np.asarray(labels)
     try:
-        numbers = as_labels(np.asarray(labels), source=where, field="labels", count=len(pixels))
+        if written.dtype.kind in "US" and written.shape == (len(pixels),):
+            numbers, names = named_labels(written.tolist(), own, source=where, field="labels")
+        else:
+            numbers = as_labels(written, source=where, field="labels", count=len(pixels))
     except InputError:
         if labels_needed:
             raise
         return _kept(memory, unlabelled(pixels), values)
-    return _kept(memory, labelled(pixels, numbers, recipe=own, own=None, source=where), values)
+    return _kept(memory, labelled(pixels, numbers, recipe=own, own=names, source=where), values)
 
 
 def _source(classes: tuple[object, ...] | None, where: str, values: Literal["images", "tensor"]) -> AnyInput:

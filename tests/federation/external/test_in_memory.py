@@ -143,6 +143,17 @@ def test_numbers_may_be_of_numpy_or_torch(mine: Path) -> None:
     assert make(mine, members(mine, **given)).name == make(mine, members(mine, **plain)).name
 
 
+def test_labels_may_be_names(mine: Path) -> None:
+    folder = images(mine, "part0")
+    pixels = np.stack([np.asarray(image) for image, _ in folder])
+    first, second = (
+        make(mine, members(mine, data=(pixels, labels)))
+        for labels in (np.array(CLASSES)[folder.targets], np.array(folder.targets))
+    )
+    assert np.array_equal(first.data.labels, second.data.labels)
+    assert first.data.classes == second.data.classes == CLASSES
+
+
 def test_what_has_no_examples_by_number_is_refused(mine: Path) -> None:
     loader = DataLoader(images(mine, "part0"))
     with pytest.raises(InputError, match=r"members\.0\.data: a DataLoader has no examples by number; give"):
