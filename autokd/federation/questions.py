@@ -24,6 +24,8 @@ from autokd.text.reasons import kind_and_words
 _IMAGES: Final = 16
 _PIXELS: Final = 16 * 3 * 64 * 64
 """Most pixels to ask about: fewer images if they are large, but two at least, which BatchNorm needs."""
+_LOUD: Final = 1e4
+"""Factor for images of a brightness that none has."""
 _CLOSE: Final = 1e-3
 """Difference that rounding explains, as a share of the largest logit."""
 
@@ -69,7 +71,7 @@ def _in_eval_mode(module: Adapted, second: Adapted, images: Tensor) -> Iterator[
     answers = _answers(module, images)
     logits = logits_in(answers).clone()
     yield from _ambiguous(answers, logits)
-    yield from _probabilities(logits)
+    yield from _probabilities(logits, lambda: _louder(module, images, logits))
     if not torch.equal(logits, logits_in(_answers(module, images))):
         yield (
             "answers otherwise when it is asked the same again in eval mode: dropout that is always on "
@@ -95,17 +97,37 @@ def _ambiguous(answers: Any, logits: Tensor) -> Iterator[str]:
         )
 
 
-def _probabilities(logits: Tensor) -> Iterator[str]:
-    if logits.shape[1] < 2 or logits.min() < 0 or logits.max() > 1:
+def _probabilities(logits: Tensor, louder: Callable[[], Tensor]) -> Iterator[str]:
+    """Yield what is odd about logits between 0 and 1.
+
+    Args:
+        louder: Answers to the same images, but far too bright: those of a sigmoid stay within its bounds, and
+            the small ones of a network that is hardly trained do not.
+    """
+    if logits.shape[1] < 2 or not _in_unit(logits):
         return
     if bool(((logits.sum(dim=1) - 1).abs() < _CLOSE).all()):
         kind, last = "probabilities (they sum to 1)", "softmax"
-    else:
+    elif _in_unit(louder()):
         kind, last = "all between 0 and 1, as probabilities are", "sigmoid"
+    else:
+        return
     yield (
         f"its outputs are {kind}, not logits: temperature and losses take them for logits, and it will "
         f"hardly learn; leave the {last} out of forward, which changes no prediction"
     )
+
+
+def _louder(module: Adapted, images: Tensor, logits: Tensor) -> Tensor:
+    """Return answers to far too bright images, or the logits where there are none, as for token ids."""
+    try:
+        return logits_in(_answers(module, _LOUD * images)) if images.is_floating_point() else logits
+    except PlanError:
+        return logits
+
+
+def _in_unit(values: Tensor) -> bool:
+    return bool(((values >= 0) & (values <= 1)).all())
 
 
 def _alone(module: Adapted, images: Tensor, logits: Tensor) -> Iterator[str]:

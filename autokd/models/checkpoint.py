@@ -81,7 +81,7 @@ def read_checkpoint(file: Path) -> Checkpoint:
         raise refused(file, _folder(file))
     size = checked_size(file, most=_LARGEST)
     if not size:
-        raise refused(file, "is empty")
+        raise refused(file, "is empty, or was cut off")
     try:
         with file.open("rb") as opened:
             begins = opened.read(_BEGIN)

@@ -268,10 +268,9 @@ def test_other_precisions_are_cast_and_a_narrower_one_is_told(kind: torch.dtype,
 def test_whole_numbers_as_weights_are_told(kind: torch.dtype, tmp_path: Path) -> None:
     """As `load_state_dict` takes them: of quantised weights, without their scale."""
     model, file = network(), tmp_path / "model.pt"
-    model[4].weight.data.mul_(100).round_()
-    weight = model[4].weight.detach().abs()
-    model[4].weight.data.copy_(weight)
-    torch.save(model.state_dict() | {"4.weight": weight.to(kind)}, file)
+    state = model.state_dict()
+    state["4.weight"].mul_(100).round_().abs_()
+    torch.save(state | {"4.weight": state["4.weight"].to(kind)}, file)
     made, (note,) = loaded(file)
     assert same(made, model)
     assert "4.weight holds whole numbers" in note

@@ -138,9 +138,9 @@ def test_the_network_that_workers_build_is_the_one_that_was_given(mine: Path) ->
 
 
 def test_numbers_may_be_of_numpy_or_torch(mine: Path) -> None:
-    given = {"mean": np.float32(0.5), "std": torch.tensor(0.5), "labels": np.array(CLASSES)}
+    arrays = {"mean": np.float32(0.5), "std": torch.tensor(0.5), "labels": np.array(CLASSES)}
     plain = {"mean": 0.5, "std": [0.5], "labels": list(CLASSES)}
-    assert make(mine, members(mine, **given)).name == make(mine, members(mine, **plain)).name
+    assert make(mine, members(mine, **arrays)).name == make(mine, members(mine, **plain)).name
 
 
 def test_labels_may_be_names(mine: Path) -> None:

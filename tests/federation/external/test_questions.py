@@ -88,6 +88,7 @@ WELL: dict[str, Answer] = {
     "log-probabilities": lambda net, x: F.log_softmax(net.main(x), dim=1),
     "dropout": lambda net, x: net.main(F.dropout(x, training=net.training)),
     "half precision": lambda net, x: net.main(x).half(),
+    "small logits, as before training": lambda net, x: net.main(x).abs() / 100,
 }
 
 
@@ -100,6 +101,10 @@ WARNED: dict[str, tuple[Answer, str]] = {
     "softmax": (lambda net, x: net.main(x).softmax(1), r"probabilities \(they sum to 1\).*softmax out of"),
     "softmax in a tuple": (lambda net, x: (net.main(x).softmax(1), x), "probabilities"),
     "sigmoid": (lambda net, x: net.main(x).sigmoid(), "between 0 and 1.*sigmoid out of"),
+    "sigmoid of images in their range only": (
+        lambda net, x: net.main(_bright(x)).sigmoid(),
+        "between 0 and 1.*sigmoid out of",
+    ),
     "dropout that is always on": (lambda net, x: net.main(F.dropout(x)), "asked the same again.*dropout"),
     "noise": (lambda net, x: net.main(x) + torch.randn(1), "asked the same again.*randomness"),
     "a state": (lambda net, x: net.main(x) * _next(net), "asked the same again"),
@@ -122,6 +127,12 @@ WARNED: dict[str, tuple[Answer, str]] = {
     ),
     "squeeze": (lambda net, x: net.main(x).squeeze(), "one input alone"),
 }
+
+
+def _bright(images: Tensor) -> Tensor:
+    if images.max() > 1:
+        raise ValueError("pixels are 0 to 1")
+    return images
 
 
 def _next(net: Net) -> float:

@@ -129,8 +129,8 @@ def test_one_that_begins_alike_for_every_seed_is_told(fresh: Path, here: Command
     network = {"architecture": "networks:make", "checkpoint": "None"}
     edit(fresh, lambda recipe: recipe["federation"]["participants"][1].update(network))
     warnings = [entry["problem"] for entry in here("check", fresh / "mine.yaml", "--json").json()["warnings"]]
-    told = any("begins with the same weights for every seed" in warning for warning in warnings)
-    assert told == (seed != "pass")
+    is_warned = any("begins with the same weights for every seed" in warning for warning in warnings)
+    assert is_warned == (seed != "pass")
 
 
 @pytest.mark.parametrize(
