@@ -25,13 +25,13 @@ from autokd.service.pages import assets, front
 from autokd.service.pages import studies as study_pages
 from autokd.service.pages.optuna import PREFIX, OptunaDashboard
 from autokd.service.rates import Rates
+from autokd.service.readiness import Readiness
 from autokd.service.recipes import RecipeTaker
 from autokd.service.resources import audit, commands, files, health, inputs, jobs, models, pairs, studies
 from autokd.service.sessions import Sessions
 from autokd.service.settings import ServiceSettings
 from autokd.service.streams import Streams
 from autokd.service.views import Views
-from autokd.store.tokens import find_token
 
 _BURST_SECONDS = 2.0
 """A bucket holds the requests of so many seconds."""
@@ -61,7 +61,8 @@ class Service:
             counters=counters,
             feed=Feed(opened),
             dispatcher=dispatcher,
-            sessions=Sessions(lambda public: find_token(opened.store, public)),
+            readiness=Readiness(settings, opened, fresh_seconds=fresh_seconds),
+            sessions=Sessions(opened),
             guesses=new_guesses(),
             streams=Streams(),
         )

@@ -21,6 +21,7 @@ from autokd.service.feed import Feed
 from autokd.service.opened_store import OpenedStore
 from autokd.service.problems import Problem, ProblemDocument
 from autokd.service.rates import Rates
+from autokd.service.readiness import Readiness
 from autokd.service.sessions import Sessions
 from autokd.service.settings import ServiceSettings
 from autokd.service.streams import Streams
@@ -42,6 +43,7 @@ class Context:
     counters: Counters
     feed: Feed
     dispatcher: Dispatcher
+    readiness: Readiness
     sessions: Sessions
     guesses: Rates
     streams: Streams

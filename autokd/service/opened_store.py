@@ -11,6 +11,7 @@ from typing import Final
 from autokd.store import Store, normalise
 from autokd.store.changes import Changes, Mark
 from autokd.store.url import sqlite_file
+from autokd.store.waits import DatabaseWaits
 
 FRESH_SECONDS: Final = 0.25
 """For so long, what changed is not looked for again: many clients ask at once."""
@@ -37,11 +38,15 @@ class OpenedStore:
 
     Args:
         fresh_seconds: How long marks count as fresh, at least; with 0 they are looked up each time.
+
+    Attributes:
+        waits: How often and how long this process has waited for the database.
     """
 
     def __init__(self, address: str, *, fresh_seconds: float = FRESH_SECONDS) -> None:
         self._address, self._fresh = address, fresh_seconds
         self._file = sqlite_file(normalise(address))
+        self.waits = DatabaseWaits()
         self._lock = Lock()
         self._store: Store | None = None
         self._changes: Changes | None = None
@@ -84,6 +89,7 @@ class OpenedStore:
             self._store = None
         if self._store is None:
             self._store = Store.open(self._address, create=True)
+            self.waits.watch(self._store.optuna_storage.engine)
             self._changes, self._inode, self._looked = None, self._inode_now(), -1e9
         return self._store
 

@@ -4,79 +4,48 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import OrderedDict
-from collections.abc import Callable
-from threading import Lock
-from time import monotonic
 from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
 from autokd.core.access_token import AccessToken, public_part
+from autokd.service.opened_store import OpenedStore
+from autokd.store.sessions import end_session, find_session, start_session
+from autokd.store.tokens import find_token
 
-_SECONDS: Final = 7 * 24 * 3600.0
-"""A session that was not used for so long is over."""
-_MOST: Final = 10_000
-"""Sessions that are kept; the one that was used longest ago goes first."""
 _COOKIE: Final = "autokd_session"
 
 
 class Sessions:
-    """Sessions of this process: the browser has a random number, and the token stays here.
+    """Tokens and sessions of a store: the browser has a random number, and the token stays here.
 
-    Args:
-        find: Returns what is stored of the token with a public part, or None.
-        clock: Seconds that only grow.
+    Each method raises `StoreError` if the database does not answer.
     """
 
-    def __init__(
-        self, find: Callable[[str], AccessToken | None], clock: Callable[[], float] = monotonic
-    ) -> None:
-        self._find, self._clock = find, clock
-        self._sessions: OrderedDict[str, tuple[AccessToken, float]] = OrderedDict()
-        self._lock = Lock()
+    def __init__(self, opened: OpenedStore) -> None:
+        self._opened = opened
 
     def find(self, text: str) -> AccessToken | None:
         """Return what is stored of a token if it holds; nobody learns why it does not."""
         public = public_part(text)
-        stored = None if public is None else self._find(public)
+        stored = None if public is None else find_token(self._opened.store, public)
         valid = stored is not None and stored.is_for(text) and stored.holds
         return stored if valid else None
 
     def start(self, token: AccessToken) -> str:
         """Return the number of a new session."""
         number = secrets.token_urlsafe(32)
-        with self._lock:
-            self._sessions[_kept(number)] = token, self._clock()
-            while len(self._sessions) > _MOST:
-                self._sessions.popitem(last=False)
+        start_session(self._opened.store, _kept(number), token.id)
         return number
 
     def token(self, number: str) -> AccessToken | None:
         """Return the token of a session, as the store has it now; None if either holds no more."""
-        key = _kept(number)
-        with self._lock:
-            token, used = self._sessions.get(key, (None, 0.0))
-        if token is None:
-            return None
-        stored = self._find(token.id)
-        if stored is None or not stored.holds or stored.digest != token.digest or self._is_old(used):
-            self.end(number)
-            return None
-        with self._lock:
-            if key in self._sessions:
-                self._sessions[key] = stored, self._clock()
-                self._sessions.move_to_end(key)
-        return stored
+        return find_session(self._opened.store, _kept(number))
 
     def end(self, number: str) -> None:
         """End a session; one that is over stays so."""
-        with self._lock:
-            self._sessions.pop(_kept(number), None)
-
-    def _is_old(self, used: float) -> bool:
-        return self._clock() - used > _SECONDS
+        end_session(self._opened.store, _kept(number))
 
 
 def cookie_name(headers: Headers) -> str:
@@ -92,5 +61,5 @@ def session_number(headers: Headers) -> str | None:
 
 
 def _kept(number: str) -> str:
-    # Looked up by its hash, so that the time that takes says nothing about the numbers that there are.
+    # Looked up by its hash, so that neither the store nor the time that takes says a number that there is.
     return hashlib.sha256(number.encode(errors="surrogateescape")).hexdigest()

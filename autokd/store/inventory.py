@@ -77,6 +77,31 @@ def stored_studies(store: Store) -> tuple[StoredStudy, ...]:
     return tuple(stored[name] for name in sorted(stored))
 
 
+def trained_epochs(store: Store) -> int:
+    """Return the epochs of all trials and runs; of a trial they end with its last report."""
+    names = set(store.names())
+    with _connected(store) as connection:
+        tables = _optuna_tables(connection)
+        studies, trials, values = (
+            tables[name] for name in ("studies", "trials", "trial_intermediate_values")
+        )
+        last = (
+            select(trials.c.study_id, func.max(values.c.step).label("epochs"))
+            .join(values, values.c.trial_id == trials.c.trial_id)
+            .group_by(trials.c.trial_id, trials.c.study_id)
+            .subquery()
+        )
+        of_trials = select(studies.c.study_name, func.sum(last.c.epochs)).join(
+            last, last.c.study_id == studies.c.study_id
+        )
+        of_runs = select(RunRow.study, func.sum(RunRow.epochs))
+        rows = [
+            *connection.execute(of_trials.group_by(studies.c.study_name)),
+            *connection.execute(of_runs.group_by(RunRow.study)),
+        ]
+    return sum(int(epochs or 0) for name, epochs in rows if name in names)
+
+
 def delete_studies(store: Store, names: Collection[str]) -> None:
     """Delete studies with trials, runs and recommendations; each is deleted as a whole, or not at all.
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from autokd.core.job import Job, JobState
 from autokd.errors import LeaseLost
-from autokd.store.db_errors import translate_errors
+from autokd.store.db_errors import translate_errors, validated
 from autokd.store.job_tables import JobEventRow, JobRow
 from autokd.store.jobs import add_event, at_work, end_job, job_of, query_of_jobs
 from autokd.store.leases import Now, new_token
@@ -81,9 +81,9 @@ class JobQueue:
 
     def counts(self) -> Mapping[JobState, int]:
         """Return the number of jobs in each state that has one."""
-        with _session(self._engine) as session:
-            states = session.scalars(select(JobRow.state)).all()
-        return {state: states.count(state.value) for state in JobState if state.value in states}
+        query = select(JobRow.state, func.count()).group_by(JobRow.state)
+        with _session(self._engine) as session, validated("its jobs"):
+            return {JobState(state): count for state, count in session.execute(query)}
 
 
 @final
@@ -109,6 +109,12 @@ class ClaimedJob:
             self._set(session, state=JobState.PREPARING.value, started=started, reason="")
             add_event(session, self.id, "state", {"state": JobState.PREPARING.value})
             return job_of(row)
+
+    def told(self, what: str) -> tuple[Mapping[str, Any], ...]:
+        """Return what events of a kind say so far, also those of drivers before this one, in order."""
+        rows = select(JobEventRow.data).where(JobEventRow.job_id == self.id, JobEventRow.what == what)
+        with _session(self._engine) as session, validated(f"the events of job {self.id}"):
+            return tuple(map(json.loads, session.scalars(rows.order_by(JobEventRow.number))))
 
     def renew(self) -> str:
         """Extend the claim, and return who has asked for the end of the job; empty if nobody has."""

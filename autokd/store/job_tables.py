@@ -1,11 +1,11 @@
-"""Tables of the service's jobs, and of who has changed what; tokens are in `tables`."""
+"""Tables of the service: jobs, who has changed what, who has signed in; tokens are in `tables`."""
 
 from __future__ import annotations
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from autokd.store.tables import LONG_TEXT, Base
+from autokd.store.tables import LONG_TEXT, Base, TokenRow
 
 
 class JobRow(Base):
@@ -74,3 +74,18 @@ class AuditRow(Base):
     what: Mapped[str] = mapped_column(String(32))
     subject: Mapped[str] = mapped_column(LONG_TEXT)
     data: Mapped[str] = mapped_column(LONG_TEXT)
+
+
+class SessionRow(Base):
+    """A browser that has signed in with a token; `id` is the SHA-256 of the random number that it has.
+
+    Times are the database's, in seconds since 1970; `used` is behind by an hour at most, so that reading is
+    seldom a write.
+    """
+
+    __tablename__ = "autokd_session"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_id: Mapped[str] = mapped_column(ForeignKey(TokenRow.id), index=True)
+    created: Mapped[float]
+    used: Mapped[float]

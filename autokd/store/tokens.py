@@ -29,7 +29,7 @@ def add_token(
     Raises:
         InputError: If there is one of that name that was not revoked; nothing was changed.
     """
-    with _session(store) as session, session.begin():
+    with session_of(store) as session, session.begin():
         now = _now(session)
         row = TokenRow(
             id=id,
@@ -48,22 +48,22 @@ def add_token(
                 f"--name {quoted(name)}: there is a token of that name; choose another name, or revoke that "
                 f"one with autokd token revoke {name}"
             ) from None
-        return _token(row, now)
+        return token_of(row, now)
 
 
 def stored_tokens(store: Store) -> tuple[AccessToken, ...]:
     """Return all tokens, also those that hold no more, in the order in which they were made."""
-    with _session(store) as session:
+    with session_of(store) as session:
         now = _now(session)
         rows = session.scalars(select(TokenRow).order_by(TokenRow.created, TokenRow.id))
-        return tuple(_token(row, now) for row in rows)
+        return tuple(token_of(row, now) for row in rows)
 
 
 def find_token(store: Store, id: str) -> AccessToken | None:
     """Return the token with that public part, or None."""
-    with _session(store) as session:
+    with session_of(store) as session:
         row = session.execute(select(TokenRow, Now()).where(TokenRow.id == id)).one_or_none()
-        return None if row is None else _token(*row)
+        return None if row is None else token_of(*row)
 
 
 def revoke_token(store: Store, name: str) -> AccessToken:
@@ -72,15 +72,16 @@ def revoke_token(store: Store, name: str) -> AccessToken:
     Raises:
         InputError: If there is none.
     """
-    with _session(store) as session, session.begin():
+    with session_of(store) as session, session.begin():
         row = session.scalar(select(TokenRow).where(TokenRow.current_name == name))
         if row is None:
             raise InputError(f"no token has the name {quoted(name)}; autokd token list shows their names")
         row.current_name, row.revoked = None, _now(session)
-        return _token(row, row.revoked)
+        return token_of(row, row.revoked)
 
 
-def _token(row: TokenRow, now: float) -> AccessToken:
+def token_of(row: TokenRow, now: float) -> AccessToken:
+    """Return the token of a row."""
     with validated(f"token {row.name!r}"):
         return AccessToken(
             id=row.id,
@@ -99,7 +100,8 @@ def _now(session: Session) -> float:
 
 
 @contextmanager
-def _session(store: Store) -> Iterator[Session]:
+def session_of(store: Store) -> Iterator[Session]:
+    """Open a session of the database, whose errors are ours."""
     engine = store.optuna_storage.engine
     with translate_errors(engine.url), Session(engine) as session:
         yield session

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from starlette.datastructures import Headers
 
-from autokd.core.access_token import AccessToken, Scope, digest_of, new_token
+from autokd.core.access_token import Scope
+from autokd.service.opened_store import OpenedStore
 from autokd.service.origins import is_foreign_page, is_own_page
 from autokd.service.sessions import Sessions, cookie_name, session_number
+from autokd.store import sqlite_url
+from autokd.workflows.tokens import create
 
-WEEK = 7 * 24 * 3600
 
-
-def test_a_session_lasts_as_long_as_its_token_holds_and_it_is_used() -> None:
-    text, public = new_token()
-    token = AccessToken(id=public, name="a", scope=Scope.READ, digest=digest_of(text), created=0.0)
-    stored, now = {public: token}, 0.0
-    sessions = Sessions(stored.get, clock=lambda: now)
-    assert sessions.find(text) == token
-    assert sessions.find(f"{text[:-1]}_") is None
-    number, other = sessions.start(token), sessions.start(token)
+def test_a_session_outlasts_its_server_and_is_one_for_all_servers_of_a_store(home: Path) -> None:
+    first, second = OpenedStore(sqlite_url(home / "autokd.db")), OpenedStore(sqlite_url(home / "autokd.db"))
+    made = create(sqlite_url(home / "autokd.db"), name="a", scope=Scope.READ)
+    sessions, elsewhere = Sessions(first), Sessions(second)
+    assert sessions.find(made.text) == made.stored
+    assert sessions.find(f"{made.text[:-1]}_") is None
+    number, other = sessions.start(made.stored), sessions.start(made.stored)
     assert number != other
-    now = WEEK - 1
-    assert sessions.token(number) == token
-    now = WEEK + 1
-    assert sessions.token(other) is None
-    assert sessions.token(number) == token
-    stored[public] = replace(token, scope=Scope.TUNE)
-    assert sessions.token(number) == stored[public]
-    for change in ({"expired": True}, {"revoked": 1.0}, {"digest": digest_of("another")}):
-        number = sessions.start(token)
-        stored[public] = replace(token, **change)
-        assert sessions.token(number) is None
-        stored[public] = token
-        assert sessions.token(number) is None, "what is over stays so"
-    number = sessions.start(token)
-    sessions.end(number)
+    first.close()
+    assert elsewhere.token(number) == made.stored
+    elsewhere.end(number)
     assert sessions.token(number) is None
+    assert sessions.token(other) == made.stored
+    assert not any(other.encode() in file.read_bytes() for file in home.glob("autokd.db*"))
+    for opened in (first, second):
+        opened.close()
 
 
 def test_the_cookies_of_two_services_on_one_machine_do_not_meet() -> None:

@@ -13,7 +13,7 @@ from autokd.store.job_tables import JobRow
 from autokd.store.migrations import VERSION_TABLE, upgrade
 from autokd.store.tables import Base
 
-NEWEST = "0014"
+NEWEST = "0015"
 
 
 @pytest.fixture

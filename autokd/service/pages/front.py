@@ -95,7 +95,7 @@ async def sign_in(request: Request, context: InContext) -> Response:
         page.headers.update(headers)
         return page
     answer = RedirectResponse(target or "/", 303)
-    number, name = context.sessions.start(token), cookie_name(request.headers)
+    number, name = await run_in_threadpool(context.sessions.start, token), cookie_name(request.headers)
     secure = _is_secure(request)
     answer.set_cookie(name, number, path="/", secure=secure, httponly=True, samesite="strict")
     return answer
