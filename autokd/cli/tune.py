@@ -120,7 +120,7 @@ def tune(
     if isinstance(result, workflow.Batch):
         verdicts = [answer["verdict"] for answer in result.answers.values()]
         if json:
-            print_json([dict(result.answers[pair]) for pair in sorted(result.answers)])
+            print_json(result.to_json())
         elif result.overview is not None:
             status.show(result.overview)
     else:
@@ -130,8 +130,7 @@ def tune(
             raise typer.Exit(1)
         first = result.recommendations[0]
         if json:
-            warnings = [warning.to_json() for warning in result.warnings]
-            print_json({**first.to_json(), **({"warnings": warnings} if warnings else {})})
+            print_json(result.to_json())
         else:
             show(first)
             for setting in ran_before(workspace.config, first.records.trials):

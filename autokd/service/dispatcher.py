@@ -61,6 +61,9 @@ class Dispatcher:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+        if self._drivers:
+            numbers = ", ".join(str(id) for id, _ in self._drivers)
+            _log.info("waits at most %.0f s for the drivers of jobs: %s", _END_SECONDS, numbers)
         for driver in self._drivers.values():
             driver.terminate()
         until = time.monotonic() + _END_SECONDS
@@ -117,8 +120,9 @@ class Dispatcher:
         except InputError:
             same = False
         if not same:
-            problem = f"no server has the study recipe {job.study} as it was when the job was posted"
-            queue.explain(job, f"{problem}; cancel it, or post it again")
+            # The same words from all servers, of which each would else write its own again and again.
+            problem = f"a server has not the study recipe {job.study} as it was when the job was posted"
+            queue.explain(job, f"{problem}; unless another server has, cancel it, or post it again")
             return False
         claim = queue.claim(job, seconds=_START_SECONDS)
         if claim is None:

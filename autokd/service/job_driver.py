@@ -37,6 +37,8 @@ from autokd.store.leases import lease_seconds
 
 _BUSY_SECONDS: Final = 2.0
 """Time between two tries to get pairs that another driver has."""
+_AGAIN_SECONDS: Final = 30.0
+"""After so long the driver of a cancelled job is interrupted again: libraries may lose an interrupt."""
 _log = logging.getLogger(__name__)
 
 
@@ -57,6 +59,7 @@ class JobDriver:
         with Store.open(self._storage) as store:
             claimed = ClaimedJob(store, self._order.id, self._order.claim, seconds=lease_seconds())
             job = claimed.take()
+            self._told = Told(claimed.told("verdict"))
             heart = threading.Thread(target=self._beat, args=(claimed,), name="autokd-job", daemon=True)
             heart.start()
             try:
@@ -72,6 +75,9 @@ class JobDriver:
         """Return how the job has ended; `queued` if another driver is to go on with it."""
         try:
             self._working = True
+            if self._signalled:
+                # It came just before, when there was nothing to end.
+                raise KeyboardInterrupt
             done = self._work(job, callbacks)
             stopped = callbacks.stopped
         except KeyboardInterrupt:
@@ -143,6 +149,7 @@ class JobDriver:
 
     def _beat(self, claimed: ClaimedJob) -> None:
         """Keep the claim, tell the progress, and look whether somebody cancels the job."""
+        due = 0.0
         while not self._over.wait(self._pause):
             try:
                 asked = claimed.renew()
@@ -155,8 +162,10 @@ class JobDriver:
             except StoreError as error:
                 _log.warning("%s", error)  # The database is away; the next try may find it.
                 continue
-            if asked and not self._cancelled_by:
-                self._cancelled_by = asked
+            # Runs that are being done have a handler of their own, and end at their next report.
+            again = time.monotonic() >= due and signal.getsignal(signal.SIGINT) == self._end
+            if asked and (again or not self._cancelled_by):
+                self._cancelled_by, due = asked, time.monotonic() + _AGAIN_SECONDS
                 _interrupt()
 
     def _end(self, number: int, frame: FrameType | None) -> None:

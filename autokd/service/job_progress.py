@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from threading import Lock
 from typing import Any, final
@@ -18,10 +19,15 @@ from autokd.workflows.callbacks import Callbacks, JudgedTrials
 
 @final
 class Told:
-    """What was reported and is not written yet; of the progress only the last is worth writing."""
+    """What was reported and is not written yet; of the progress only the last is worth writing.
 
-    def __init__(self) -> None:
+    Args:
+        verdicts: Events that drivers before this one have told: what they have judged is judged again.
+    """
+
+    def __init__(self, verdicts: Iterable[Mapping[str, Any]] = ()) -> None:
         self._lock, self._writing = Lock(), Lock()
+        self._judged = {event["words"]: _text(event) for event in verdicts}
         self._progress: tuple[Mapping[str, Any], bool] | None = None
         self._verdicts: list[Mapping[str, Any]] = []
         self._waits: str | None = None
@@ -38,9 +44,11 @@ class Told:
             self._progress, self._runs = (figures, fruitful), self._runs or runs
 
     def verdict(self, event: Mapping[str, Any]) -> None:
-        """Note that a pair was judged."""
+        """Note that a pair was judged, unless the last event of that pair says the same."""
         with self._lock:
-            self._verdicts.append(event)
+            if self._judged.get(event["words"]) != (text := _text(event)):
+                self._judged[event["words"]] = text
+                self._verdicts.append(event)
 
     def wait(self, reason: str) -> None:
         """Note why nothing is done."""
@@ -131,6 +139,10 @@ class JobCallbacks(Callbacks):
         left = progress.total - progress.done
         figures = _figures(stage, progress.done, left, progress.seconds_left)
         self._told.progress(figures | {"failed": progress.failed}, fruitful=progress.ended > 0)
+
+
+def _text(event: Mapping[str, Any]) -> str:
+    return json.dumps(event, sort_keys=True)
 
 
 def _figures(stage: str, done: int, left: int, seconds_left: float | None = None) -> dict[str, Any]:

@@ -117,6 +117,11 @@ class TuneRequest(_OfPairs):
         """Whether groups are asked for, and not pairs."""
         return self.teachers is not None or self.all_students
 
+    @property
+    def names_each(self) -> bool:
+        """Whether pairs are named one by one, so that a single one is answered as such, not as a list."""
+        return self.of_several or isinstance(self.pairs, list)
+
     def chosen(self, workspace: Workspace) -> tuple[AnyPair, ...]:
         """Return the pairs or groups; see `_OfPairs.chosen`."""
         if not self.of_several:

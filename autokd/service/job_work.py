@@ -10,6 +10,7 @@ from autokd.compute.device import Compute
 from autokd.compute.resources import Resources
 from autokd.core.pair import AnyPair, Pair
 from autokd.core.setting import Position
+from autokd.errors import InputError
 from autokd.service.job_folders import MODEL
 from autokd.service.job_requests import (
     AnyRequest,
@@ -72,16 +73,23 @@ def work(
 def _tune(
     request: TuneRequest, workspace: Workspace, pairs: tuple[AnyPair, ...], more: dict[str, Any]
 ) -> Done:
-    from autokd.workflows.tune import BatchBudget, tune_all
+    from autokd.workflows.tune import BatchBudget, tune, tune_all
 
     position = request.position
     if request.of_several:
         # With one teacher left it is a pair, and the question is still what this student should do.
         position = position or Position.STUDENT
     limits = BatchBudget() if request.budget is None else BatchBudget(**request.budget.model_dump())
-    batch = tune_all(workspace, pairs, position=position, budget=limits, **more)
-    answers = [dict(batch.answers[pair]) for pair in sorted(batch.answers)]
-    return Done(result=answers, interrupted=batch.interrupted)
+    more |= {"position": position, "budget": limits}
+    if len(pairs) > 1 or not request.names_each:
+        batch = tune_all(workspace, pairs, **more)
+        return Done(result=batch.to_json(), interrupted=batch.interrupted)
+    outcome = tune(workspace, pairs[0], **more)
+    if outcome.interrupted:
+        return Done(interrupted=True)
+    if not outcome.recommendations:
+        raise InputError("the budget has no room for a single run")
+    return Done(result=outcome.to_json())
 
 
 def _explain(workspace: Workspace, pair: AnyPair, more: dict[str, Any]) -> Done:

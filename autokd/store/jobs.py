@@ -116,7 +116,7 @@ class Jobs:
             return session.execute(query).scalar_one()
 
     def cancel(self, id: int, who: str) -> Job:
-        """Cancel a job, at once if no driver is at work on it; else its driver is asked for the end.
+        """Cancel a job, at once if no driver has begun it; else its driver is asked for the end.
 
         A job that is over stays as it is.
 
@@ -132,7 +132,8 @@ class Jobs:
                 session.execute(
                     update(JobRow).where(JobRow.id == id).values(asked_to_cancel=who or "somebody")
                 )
-            if not job.state.is_over and not job.alive:
+            # A driver that is being started finds its claim gone.
+            if not job.state.is_over and (job.state is JobState.QUEUED or not job.alive):
                 end_job(session, id, JobState.CANCELLED, f"cancelled by {who or 'somebody'}")
             return job_of(self._one(session, id))
 

@@ -60,6 +60,11 @@ class Outcome:
     ran: int
     warnings: tuple[Finding, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what `autokd tune --pair 4,9 --json` prints; there must be a recommendation."""
+        warnings = [warning.to_json() for warning in self.warnings]
+        return {**self.recommendations[0].to_json(), **({"warnings": warnings} if warnings else {})}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
@@ -78,6 +83,10 @@ class Batch:
     ran: int
     judged: Mapping[AnyPair, PairOverview]
     overview: Overview | None = None
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return what `autokd tune --all --json` prints."""
+        return [dict(self.answers[pair]) for pair in sorted(self.answers)]
 
     def __repr__(self) -> str:
         verdicts = Counter(answer["verdict"] for answer in self.answers.values())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from autokd.store import Store
 from autokd.store.job_queue import JobQueue
 from autokd.store.jobs import Jobs
 from tests.service.conftest import STUDY, settings, unpacked
+from tests.store.conftest import empty_database
 
 
 @pytest.fixture
@@ -78,6 +81,28 @@ def test_drivers_are_started_in_turn_and_a_dead_one_is_followed_by_another(
     assert log.stat().st_mode & 0o777 == 0o600
 
 
+def test_two_servers_on_one_database_share_the_queue(tmp_path: Path) -> None:
+    with empty_database("postgresql", tmp_path) as storage, ExitStack() as stack:
+        servers = []
+        for name in ("first", "second"):
+            server = Service(settings(tmp_path / name, studies=(), storage=storage, jobs=4), fresh_seconds=0)
+            stack.callback(server.close)
+            server.context.dispatcher.look()
+            servers.append(server)
+        numbers = [post(servers[0].context.opened.store) for _ in range(6)]
+        threads = [threading.Thread(target=server.context.dispatcher.look) for server in servers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        drivers = [server.context.dispatcher._drivers for server in servers]
+        for driver in (driver for some in drivers for driver in some.values()):
+            driver.kill()
+            driver.wait()
+        assert sorted(number for some in drivers for number, _ in some) == numbers
+        assert max(map(len, drivers)) <= 4
+
+
 def test_a_job_waits_for_its_recipe_and_for_drivers_of_a_server_that_has_died(
     service: Service, store: Store
 ) -> None:
@@ -93,7 +118,7 @@ def test_a_job_waits_for_its_recipe_and_for_drivers_of_a_server_that_has_died(
         connection.exec_driver_sql(f"UPDATE autokd_job SET expires = 0 WHERE id = {orphan}")
     dispatcher.look()
     assert jobs.job(orphan).state is JobState.CANCELLED
-    assert jobs.job(other).reason.startswith("no server has the study recipe digits as it was")
+    assert jobs.job(other).reason.startswith("a server has not the study recipe digits as it was")
     assert jobs.job(mine).claim is not None
 
 

@@ -163,6 +163,30 @@ def test_the_same_key_is_the_same_job_of_one_token(api: Api, store: Store, servi
     assert post(api, {"Idempotency-Key": "a b"}).status_code == 422
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {**TUNE, "try": ["T=4,alpha=0.9,transfer_set=both"], "budget": {"epochs": 50}, "effort": "quick"},
+        {"what": "sweep", "study": "digits", "student": "9", "seeds": 2},
+        {"what": "explain", "study": "digits", "student": "9", "teachers": "0,3,7"},
+        {"what": "distill", "study": "digits", "pair": "4,9", "target": {"0": 0.5, "1": 0.5}, "force": True},
+    ],
+)
+def test_what_has_failed_is_asked_for_again_as_it_was_posted(
+    api: Api, store: Store, request_: dict[str, Any]
+) -> None:
+    first = api.request("POST", JOBS, json=request_).json()
+    taken(store, first["id"]).end(JobState.FAILED, reason="the disk was full")
+    failed = api.json(f"{JOBS}/{first['id']}")
+    assert failed["request"] == request_
+    again = api.request("POST", JOBS, json=failed["request"])
+    assert again.status_code == 202, again.text
+    retried = again.json()
+    assert retried["id"] > first["id"]
+    assert (retried["state"], retried["request"], retried["reason"]) == ("queued", request_, None)
+    assert api.json(f"{JOBS}/{first['id']}") == failed
+
+
 def test_jobs_are_listed_by_state_and_study_in_pages(api: Api, reader: Api) -> None:
     first, second = posted(api, study="digits_iid"), posted(api, study="digits_iid")
     api.request("POST", f"{JOBS}/{first}/cancel")

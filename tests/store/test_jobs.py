@@ -179,6 +179,17 @@ def test_a_queued_job_is_cancelled_at_once_and_a_running_one_by_its_driver(store
     assert jobs.job(running.id).state is JobState.CANCELLED
 
 
+def test_a_job_whose_driver_is_being_started_is_cancelled_at_once(store: Store) -> None:
+    job = post(store)
+    claim = JobQueue(store).claim(job, seconds=60)
+    assert claim is not None
+    assert Jobs(store).job(job.id).alive
+    assert Jobs(store).cancel(job.id, "me").state is JobState.CANCELLED
+    with pytest.raises(LeaseLost):
+        ClaimedJob(store, job.id, claim, seconds=60).take()
+    assert Jobs(store).job(job.id).state is JobState.CANCELLED
+
+
 def test_a_job_that_was_to_end_is_not_taken_up_again(store: Store) -> None:
     jobs, job = Jobs(store), post(store)
     driver = claimed(store, job)
