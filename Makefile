@@ -64,8 +64,10 @@ oldest: $(DEV) ## Run the fast tests with the oldest releases that pyproject.tom
 		--disable-pip-version-check install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable '.[dev]'
 	$(VENV)-oldest/bin/python -m pytest $(FAST)
 
-torture: $(DEV) ## Kill a batch again and again, with its workers, a node and PostgreSQL; cut every statement in turn
+torture: $(DEV) ## Kill batches, servers, drivers, workers, a node and PostgreSQL; cut every statement in turn
 	$(VENV)/bin/python -m tests.torture $(ARGS)
+	$(VENV)/bin/python -m tests.torture.service
+	$(VENV)/bin/python -m tests.torture.servers
 	$(VENV)/bin/python -m tests.torture.terminations
 	$(VENV)/bin/python -m tests.torture.cuts
 

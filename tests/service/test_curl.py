@@ -1,7 +1,7 @@
 """The lines of docs/service.md as they stand there, typed into a shell, with a real service and real drivers.
 
 Only the study is another one, whose four participants are prepared and whose pairs are tuned, so that the one
-run is the distillation; and the service is killed on the way.
+run is the distillation; and the service is killed on the way. No line of the page is left out.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,11 +20,9 @@ import httpx2 as httpx
 import pytest
 from safetensors.numpy import load_file
 
-from autokd.core.access_token import Scope
-from autokd.store import sqlite_url
-from autokd.workflows.tokens import create
 from tests.paths import ROOT
 from tests.service.conftest import STUDY, unpacked
+from tests.service.processes import ServerProcess
 
 DOCUMENTED = "http://127.0.0.1:8321"
 SAME = {
@@ -42,66 +38,49 @@ class Shell:
     """A shell beside a service, which can be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.home = folder, unpacked(folder)
-        self.token = create(sqlite_url(self.home / "autokd.db"), name="me", scope=Scope.TUNE).text
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.folder, home = folder, unpacked(folder)
+        one_run_at_once = {"AUTOKD_SERVE_CONCURRENCY": "1"}
+        log = folder / "log"
+        self.server = ServerProcess(home, log, "--study", str(STUDY), environment=one_run_at_once)
+        self.server.start()
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self._environment = {**os.environ, "PATH": path, "AUTOKD_HOME": str(home), "no_proxy": "*"}
 
-    def serve(self) -> None:
-        options = ["--port", str(self.port), "--home", str(self.home), "--study", str(STUDY)]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "autokd", "serve", *options],
-                stderr=log,
-                cwd=self.folder,
-                env={**os.environ, "AUTOKD_SERVE_CONCURRENCY": "1"},
-            )
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            try:
-                httpx.get(f"{self.address}/healthz", trust_env=False)
-            except httpx.TransportError:
-                time.sleep(0.1)
-            else:
-                return
-        raise AssertionError((self.folder / "log").read_text())
-
-    def kill(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-        self.process.wait(60)
+    def sign_in(self, line: str) -> str:
+        """The token that a line puts into the environment."""
+        token = self.type(f'{line} && printf %s "$TOKEN"')
+        self._environment["TOKEN"] = token
+        return token
 
     def type(self, line: str) -> str:
         """What a line prints."""
         done = subprocess.run(
             ["sh", "-c", line.replace("curl ", "curl -sS --fail-with-body --max-time 240 ")],
-            env={**os.environ, "TOKEN": self.token, "no_proxy": "*"},
+            env=self._environment,
             cwd=self.folder,
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, (line, done.stdout, done.stderr, (self.folder / "log").read_text())
+        assert done.returncode == 0, (line, done.stdout, done.stderr, self.server.log.read_text())
         return done.stdout
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
     opened = Shell(tmp_path)
-    opened.serve()
     try:
         yield opened
     finally:
-        opened.kill(signal.SIGINT)
+        opened.server.kill(signal.SIGINT)
 
 
 def lines(address: str) -> list[str]:
-    """The lines of the section, those that go on in the next one as one."""
+    """All commands of the page that use the service, in order; those that go on in the next line as one."""
     page = (ROOT / "docs" / "service.md").read_text()
-    section = page[page.index("**The whole way**") : page.index("`autokd token list` shows")]
-    typed = re.findall(r"^    (curl (?:.*\\\n)*.*)$", section, flags=re.M)
-    assert all(DOCUMENTED in line for line in typed)
+    typed = re.findall(r"^    ((?:curl|export TOKEN=\$) ?(?:.*\\\n)*.*)$", page, flags=re.M)
+    assert sum("curl" in line and DOCUMENTED in line for line in typed) == page.count("curl "), (
+        "in another form"
+    )
     typed = [line.replace(DOCUMENTED, address) for line in typed]
     for old, new in SAME.items():
         assert any(old in line for line in typed), old
@@ -121,14 +100,17 @@ def events(text: str) -> list[tuple[int, str, dict[str, object]]]:
 def test_the_lines_of_the_page_lead_from_a_job_to_the_student_though_the_service_is_killed(
     shell: Shell,
 ) -> None:
-    post, follow, pair, distill, follow_it, download, card = lines(shell.address)
+    studies, read, table, sign_in, *way, upload, put = lines(shell.server.address)
+    post, follow, pair, distill, follow_it, download, card = way
+    token = shell.sign_in(sign_in)
+    assert "small" in [entry["name"] for entry in json.loads(shell.type(studies))]
     posted = json.loads(shell.type(post))
     assert (posted["id"], posted["what"]) == (1, "tune")
     assert json.loads(shell.type(post))["id"] == 1
 
     # Killed while its driver starts, which goes on.
-    shell.kill(signal.SIGKILL)
-    shell.serve()
+    shell.server.kill()
+    shell.server.start()
 
     followed = events(shell.type(follow))
     assert [number for number, _, _ in followed] == sorted({number for number, _, _ in followed})
@@ -138,6 +120,12 @@ def test_the_lines_of_the_page_lead_from_a_job_to_the_student_though_the_service
     answer = json.loads(shell.type(pair))
     assert answer["recommendation"]["pair"] == {"teacher": 3, "student": 0}
     assert answer["recommendation"]["verdict"] in ("tuned", "default", "skip", "undecided")
+    assert json.loads(shell.type(read)) == answer
+    assert len(shell.type(table).splitlines()) == 1 + 12
+    result = json.loads(
+        shell.type(f'curl {shell.server.address}/v1/jobs/1 -H "Authorization: Bearer $TOKEN"')
+    )
+    assert result["result"]["pair"] == answer["recommendation"]["pair"]
 
     assert json.loads(shell.type(distill))["id"] == 2
     assert events(shell.type(follow_it))[-1][2] == {"state": "succeeded"}
@@ -147,8 +135,14 @@ def test_the_lines_of_the_page_lead_from_a_job_to_the_student_though_the_service
     assert "taught by participant 3" in text
     assert str(shell.folder) not in text
 
-    headers = {"Authorization": f"Bearer {shell.token}"}
-    with httpx.Client(base_url=shell.address, headers=headers, trust_env=False) as client:
+    (shell.folder / "a.npz").write_bytes(b"numbers")
+    assert json.loads(shell.type(upload))["bytes"] == 7
+    (shell.folder / "mine.yaml").write_text(STUDY.read_text().replace("name: small", "name: mine"))
+    assert json.loads(shell.type(put))["problems"] == []
+
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=shell.server.address, headers=headers, trust_env=False) as client:
+        assert client.get("/v1/jobs/1").json()["result"] == answer["recommendation"]
         whole = client.get("/v1/jobs/2/model")
         assert whole.content == (shell.folder / "student.safetensors").read_bytes()
         tag = whole.headers["etag"]

@@ -8,7 +8,7 @@ from itertools import product
 
 from autokd.config.study import CONFIRMATION_SEEDS
 from autokd.core.pair_records import PairRecords
-from autokd.core.records import RunState, Stage, TrialOrigin, TrialState
+from autokd.core.records import FederationFacts, RunState, Stage, TrialOrigin, TrialState
 from autokd.core.run_spec import RunSpec
 from autokd.core.setting import DEFAULT, AnyPair, Pair
 from autokd.recommendation.interim_looks import seeds_wanted
@@ -26,26 +26,44 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 def check(place: Workspace, pairs: Sequence[Pair]) -> None:
     """Fail unless all was done that the plan asks for, and all of it once."""
-    config = place.config
     with place.open_store(create=False) as store:
-        for meeting in meetings_of(place.space, pairs):
-            for pair in meeting:
-                check_pair(place, store, pair)
-                ended = sum(trial.state in ENDED for trial in store.trials(_name(place, pair)))
-                least = config.search.min_trials
-                assert least <= ended <= config.search.trials, f"{pair}: {ended} trials"
-        finished = [key_of(spec) for pair in pairs for spec in _finished(place, store, pair)]
-    assert len(finished) == len(set(finished)), "a run was made twice"
-    _check_journal(place, finished)
+        check_pairs(place, store, pairs)
+        _check_journal(place, finished(place, store, pairs))
 
 
-def _name(place: Workspace, pair: AnyPair) -> str:
-    return study_name(facts().name, place.config, place.space, pair)
+def check_pairs(
+    place: Workspace, store: Store, pairs: Sequence[Pair], federation: FederationFacts | None = None
+) -> None:
+    """The same by what the store has; the federation is by default that of the formulas."""
+    config, federation = place.config, federation or facts()
+    for meeting in meetings_of(place.space, pairs):
+        for pair in meeting:
+            check_pair(place, store, pair, federation)
+            ended = sum(trial.state in ENDED for trial in store.trials(_name(place, pair, federation)))
+            least = config.search.min_trials
+            assert least <= ended <= config.search.trials, f"{pair}: {ended} trials"
+    done = finished(place, store, pairs, federation)
+    assert len(done) == len(set(done)), "a run was made twice"
 
 
-def check_pair(place: Workspace, store: Store, pair: AnyPair) -> None:
-    """A baseline, nothing left open, race and confirmation as planned, and a verdict."""
-    name, config = _name(place, pair), place.config
+def finished(
+    place: Workspace, store: Store, pairs: Sequence[Pair], federation: FederationFacts | None = None
+) -> list[str]:
+    """The runs that came to an answer, by what the store has; see `check_pairs`."""
+    federation = federation or facts()
+    return [key_of(spec) for pair in pairs for spec in _finished(place, store, pair, federation)]
+
+
+def _name(place: Workspace, pair: AnyPair, federation: FederationFacts) -> str:
+    return study_name(federation.name, place.config, place.space, pair)
+
+
+def check_pair(
+    place: Workspace, store: Store, pair: AnyPair, federation: FederationFacts | None = None
+) -> None:
+    """A baseline, nothing left open, race and confirmation as planned, and a verdict; see `check_pairs`."""
+    federation = federation or facts()
+    name, config = _name(place, pair, federation), place.config
     trials, runs = store.trials(name), store.runs(name)
     states = [trial.state for trial in trials]
     assert TrialState.RUNNING not in states, f"{pair}: {states}"
@@ -53,7 +71,7 @@ def check_pair(place: Workspace, store: Store, pair: AnyPair) -> None:
     assert baselines.count(TrialState.COMPLETE) == 1, f"{pair}: {baselines}"
     assert set(baselines) <= {TrialState.COMPLETE, TrialState.FAIL}, f"{pair}: {baselines}"
     records = PairRecords(pair=pair, study=name, rule=RULE, bases=store.bases(name), trials=trials, runs=runs)
-    seeds = seeds_wanted(config, facts(), records)
+    seeds = seeds_wanted(config, federation, records)
     assert not pending(config, records, seeds=seeds), pair
     complete = [run for run in runs if run.state is RunState.COMPLETE]
     confirmed = [(run.setting, run.seed) for run in complete if run.stage is Stage.CONFIRMATION]
@@ -66,9 +84,8 @@ def check_pair(place: Workspace, store: Store, pair: AnyPair) -> None:
     assert recommendation["verdict"] != "failed", f"{pair}: {recommendation}"
 
 
-def _finished(place: Workspace, store: Store, pair: Pair) -> Iterator[RunSpec]:
-    """The runs that came to an answer, by what the store has."""
-    name = _name(place, pair)
+def _finished(place: Workspace, store: Store, pair: Pair, federation: FederationFacts) -> Iterator[RunSpec]:
+    name = _name(place, pair, federation)
     for trial in store.trials(name):
         if trial.state in ENDED:
             yield RunSpec(pair, trial.setting, trial.seed, None, trial.role)
@@ -77,7 +94,7 @@ def _finished(place: Workspace, store: Store, pair: Pair) -> Iterator[RunSpec]:
             yield RunSpec.of(pair, run)
 
 
-def _check_journal(place: Workspace, finished: Sequence[str]) -> None:
+def _check_journal(place: Workspace, done: Sequence[str]) -> None:
     """What a driver had recorded is there, and no worker was ever sent to do it again."""
     recorded: set[str] = set()
     for line in journal(place.home).read_text().splitlines():
@@ -86,4 +103,4 @@ def _check_journal(place: Workspace, finished: Sequence[str]) -> None:
         if event == "recorded":
             recorded.add(key)
     assert recorded, "the journal tells nothing"
-    assert recorded <= set(finished), f"lost: {recorded - set(finished)}"
+    assert recorded <= set(done), f"lost: {recorded - set(done)}"
