@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -244,7 +245,9 @@ def opened(request: AnyRequest, study: str, *, home: Path, storage: str) -> Work
     if space is None:
         # The service's own environment must not choose another one.
         space = str(read_study_config(study).space)
-    return Workspace.open(study, home=home, storage=storage, space=space, **more)
+    workspace = Workspace.open(study, home=home, storage=storage, space=space, **more)
+    # Where its file lies is nobody's business; findings and cards name it as whoever has asked does.
+    return replace(workspace, study=request.study)
 
 
 def chosen_pairs(request: AnyRequest, workspace: Workspace) -> tuple[AnyPair, ...]:

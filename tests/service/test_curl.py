@@ -134,6 +134,7 @@ def test_the_lines_of_the_page_lead_from_a_job_to_the_student_though_the_service
     text = shell.type(card)
     assert "taught by participant 3" in text
     assert str(shell.folder) not in text
+    assert "autokd distill --pair 3,0 --study small " in text
 
     (shell.folder / "a.npz").write_bytes(b"numbers")
     assert json.loads(shell.type(upload))["bytes"] == 7
@@ -142,7 +143,9 @@ def test_the_lines_of_the_page_lead_from_a_job_to_the_student_though_the_service
 
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=shell.server.address, headers=headers, trust_env=False) as client:
-        assert client.get("/v1/jobs/1").json()["result"] == answer["recommendation"]
+        result = client.get("/v1/jobs/1").json()["result"]
+        assert {warning["file"] for warning in result.pop("warnings")} == {"small"}
+        assert result == answer["recommendation"]
         whole = client.get("/v1/jobs/2/model")
         assert whole.content == (shell.folder / "student.safetensors").read_bytes()
         tag = whole.headers["etag"]
