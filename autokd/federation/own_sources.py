@@ -79,7 +79,7 @@ def recorded_code(recipe: ExternalFederation, number: int, written: CodeDigests)
     What is not there any more is listed as lost: importing the code then says so.
     """
     name = recipe.participants[number].architecture.name
-    if ":" not in name:
+    if ":" not in name or is_timm(name, recipe.code_folder):
         return None
     before = written.get(f"participants.{number}.architecture", {})
     now = _now(recipe, name, before)

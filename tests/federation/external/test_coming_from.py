@@ -20,7 +20,11 @@ from torch import Tensor, nn
 
 from autokd.compute.device import Compute
 from autokd.config.external import ExternalFederation
+from autokd.config.training import DistillationConfig
+from autokd.core.setting import DEFAULT, Pair, Split
+from autokd.distillation import Run
 from autokd.federation.external import load_external_or_raise
+from autokd.federation.preparation import prepare
 from autokd.models.kd_networks import KD_NETWORKS
 from tests.federation.external.samples import CLASSES, picture
 from tests.paths import ROOT
@@ -168,7 +172,8 @@ def test_the_lines_read_its_files(tool: str, tmp_path: Path) -> None:
         "data": {"kind": "folder", "path": "images/train"},
     }
     recipe = federation([LINES[tool], yaml.safe_dump([partner])], tmp_path)
-    model = load_external_or_raise(recipe, Compute(), source="mine.yaml").models[0]
+    checked = load_external_or_raise(recipe, Compute(), source="mine.yaml")
+    model = checked.models[0]
     said = written.get("input", {"mean": [0.0], "std": [1.0]})
     mean, std = (torch.tensor(said[name]).view(1, -1, 1, 1) for name in ("mean", "std"))
     with torch.no_grad():
@@ -179,3 +184,15 @@ def test_the_lines_read_its_files(tool: str, tmp_path: Path) -> None:
     expected = {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
     for name, value in expected.items():
         np.testing.assert_array_equal(model.weights[f"network.{name}"], value)
+    # What was prepared, and is found again, can be trained.
+    made = prepare(recipe, home=tmp_path / "home", compute=Compute(), checked=checked)
+    short = DistillationConfig(learning_rate=0.001, epochs=1)
+    run = Run(
+        *(made, Pair(1, 0), DEFAULT),
+        seed=0,
+        recipe=short,
+        rungs=(1,),
+        splits=[Split.VALIDATION],
+        compute=Compute(),
+    )
+    assert [rung.epoch for rung in run] == [1]
