@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from threading import Lock
+from time import monotonic
 from typing import Any, Final, TypeVar, cast
 
 from autokd.core.records import FederationFacts
@@ -26,6 +28,8 @@ _MOST_VIEWS: Final = 16
 """Studies that are kept at once; the one that was asked for longest ago goes first."""
 _MOST_ANSWERS: Final = 256
 """Answers of one study that are kept until something changes."""
+_MOMENT_SECONDS: Final = 1.0
+"""For so long after an answer was right, it is told to those who would have to wait for the next one."""
 
 T = TypeVar("T")
 
@@ -80,11 +84,19 @@ class _View:
     def __init__(self) -> None:
         self.lock = Lock()
         self.answers: tuple[_Version | None, dict[Hashable, object]] = (None, {})
+        self.last: dict[Hashable, tuple[object, float]] = {}
         self._workspace: Workspace | None = None
         self._store: Store | None = None
         self._marks: Mapping[str, Mark] = {}
         self._state: object = None
         self._study: OpenStudy | None = None
+
+    def told(self, key: Hashable, value: object) -> object:
+        """Return an answer that is right, and remember when it was."""
+        if key not in self.last and len(self.last) >= _MOST_ANSWERS:
+            self.last.clear()
+        self.last[key] = value, monotonic()
+        return value
 
     def study(self, workspace: Workspace, now: Snapshot) -> OpenStudy:
         """Return the study; what has changed since the last call is forgotten. The lock is held."""
@@ -144,8 +156,12 @@ class Views:
         version = _Version(workspace, now.store, _own_marks(workspace, now), _state_of_federations(workspace))
         kept = view.answers
         if version.same(kept[0]) and key in kept[1]:
-            return cast("T", kept[1][key])
-        with view.lock:
+            return cast("T", view.told(key, kept[1][key]))
+        last, when = view.last.get(key, (None, -math.inf))
+        # While somebody makes answers anew, others are told what was right a moment ago.
+        if not view.lock.acquire(blocking=monotonic() - when > _MOMENT_SECONDS):
+            return cast("T", last)
+        try:
             if not version.same(view.answers[0]):
                 view.answers = (version, {})
             answers = view.answers[1]
@@ -154,7 +170,9 @@ class Views:
                 if len(answers) >= _MOST_ANSWERS:
                     answers.clear()
                 answers[key] = value
-            return cast("T", answers[key])
+            return cast("T", view.told(key, answers[key]))
+        finally:
+            view.lock.release()
 
     def fresh(self, name: str, space: str | None, compute: Callable[[OpenStudy], T]) -> T:
         """Return what `compute` returns for a study, computed now; see `answer`."""

@@ -32,6 +32,7 @@ VARIABLES: Final = {"POSTGRES_PASSWORD": PASSWORD, "RAY_AUTH_TOKEN": TOKEN, "OBJ
 _MARK: Final = "AUTOKD_TEST_MACHINE"
 """Of every process that belongs to it, those that Ray leaves behind in the background too."""
 _PATIENCE: Final = 120.0
+_PORTS: Final = ("6379", "8080", "8321")
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Machine:
     database: Postgres
     services: Mapping[str, Any]
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
-    ports: dict[str, int] = field(default_factory=lambda: {"6379": _free_port(), "8080": _free_port()})
+    ports: dict[str, int] = field(default_factory=lambda: {port: _free_port() for port in _PORTS})
     _started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, name: str) -> subprocess.Popen[str]:
@@ -138,6 +139,7 @@ class Machine:
             "ray-head:": f"{get_node_ip_address()}:",
             "6379": str(self.ports["6379"]),
             "8080": str(self.ports["8080"]),
+            "8321": str(self.ports["8321"]),
             "@postgres/": f"@127.0.0.1:{self.database.port}/",
             "/recipes": str(self.folder / "recipes"),
         }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
@@ -90,6 +91,24 @@ def test_the_dashboard_shows_the_study(rehearsal: Rehearsal) -> None:
     log = rehearsal.machine.log("dashboard")
     assert "warning: " in log
     assert "can read the studies" in log
+
+
+def test_the_service_has_the_store_of_the_driver(rehearsal: Rehearsal) -> None:
+    made = rehearsal.machine
+    token = made.run("serve", "token", "create", "--name", "me", "--scope", "read")
+    assert token.returncode == 0, token.stderr
+    (made.folder / "home" / "recipes").mkdir()
+    shutil.copy(made.folder / "recipes" / "small.yaml", made.folder / "home" / "recipes")
+    made.start("serve")
+    made.await_health("serve")
+    asked = Request(
+        f"http://127.0.0.1:{made.ports['8321']}/v1/studies/small/pairs/0-1",
+        headers={"Authorization": f"Bearer {token.stdout.strip()}"},
+    )
+    with urlopen(asked) as answer:
+        assert json.load(answer)["trials"]
+    assert TOKEN not in made.log("serve")
+    assert PASSWORD not in made.log("serve")
 
 
 def test_nobody_but_the_driver_gets_to_know_the_password(rehearsal: Rehearsal) -> None:

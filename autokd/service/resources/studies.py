@@ -15,7 +15,7 @@ from autokd.service.context import InContext, SpaceName, StudyName, errors
 from autokd.service.places import plain_without_place
 from autokd.service.problems import FieldProblem
 from autokd.service.views import OpenStudy
-from autokd.workflows.status import status_in
+from autokd.workflows.status import DriverStatus, status_in
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"], dependencies=[reads])
 
@@ -48,9 +48,14 @@ def read_study(context: InContext, name: StudyName, space: SpaceName = None) -> 
     What is measured is null until the federation is prepared.
     """
     known = context.catalogue.study(name)
-    study = context.views.fresh(name, space, _study)
-    study["recipe"] = plain_without_place(study["recipe"], context.settings.home, context.settings.root)
-    return {"name": name, "origin": known.origin, **study}
+    study, names = context.views.answer(name, space, "study", _study)
+    recipe = plain_without_place(study["recipe"], context.settings.home, context.settings.root)
+    status = study["status"]
+    if status is not None:
+        # They tell how far they are all the time, and the rest changes with results only.
+        drivers = map(DriverStatus.of, context.opened.store.leases.drivers(names))
+        status = {**status, "drivers": [driver.to_json() for driver in drivers]}
+    return {"name": name, "origin": known.origin, **study, "recipe": recipe, "status": status}
 
 
 def _entry(catalogue: Catalogue, study: KnownStudy) -> StudyEntry:
@@ -79,10 +84,14 @@ def _entry(catalogue: Catalogue, study: KnownStudy) -> StudyEntry:
     )
 
 
-def _study(study: OpenStudy) -> dict[str, Any]:
+def _study(study: OpenStudy) -> tuple[dict[str, Any], list[str]]:
+    """Return what is shown of a study, and the names under which commands may be at work on it."""
     workspace, results = study.workspace, study.results
     status: dict[str, Any] | None = None
+    names: list[str] = []
     if results.is_prepared:
+        every, groups = results.store.studies(), map(results.study, results.groups())
+        names = sorted({*map(results.study, workspace.pairs), *groups}.intersection(every))
         status = status_in(workspace, results).to_json()
         del status["pairs"]
         status.pop("groups", None)
@@ -92,7 +101,7 @@ def _study(study: OpenStudy) -> dict[str, Any]:
         "recipe": {**workspace.config.model_dump(mode="json"), "space": results.space.name},
         "federation": None if study.facts is None else _federation(study, study.facts),
         "status": status,
-    }
+    }, names
 
 
 def _federation(study: OpenStudy, facts: FederationFacts) -> dict[str, Any]:
