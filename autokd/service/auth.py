@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from ipaddress import IPv6Address, IPv6Network
 from typing import Annotated, Final
 
@@ -153,12 +153,10 @@ class Authentication:
             )
 
 
-def wants(scope: Scope) -> Callable[..., None]:
-    """Return a dependency that refuses tokens whose scope does not include `scope`."""
+def wants(scope: Scope) -> Callable[[Request], None]:
+    """Return what refuses requests with a token whose scope does not include `scope`."""
 
-    def check(
-        request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
-    ) -> None:
+    def check(request: Request) -> None:
         token: AccessToken | None = getattr(request.state, "token", None)
         # Without a token, `Authentication` has let the request through since none is wanted.
         if token is not None and not token.scope.includes(scope):
@@ -172,9 +170,21 @@ def wants(scope: Scope) -> Callable[..., None]:
     return check
 
 
-reads: Final = Depends(wants(Scope.READ))
-tunes: Final = Depends(wants(Scope.TUNE))
-administers: Final = Depends(wants(Scope.ADMIN))
+def _dependency(scope: Scope) -> Callable[..., Awaitable[None]]:
+    """Return `wants` as a dependency; it is asynchronous, since others take a thread for each request."""
+    check = wants(scope)
+
+    async def require(
+        request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
+    ) -> None:
+        check(request)
+
+    return require
+
+
+reads: Final = Depends(_dependency(Scope.READ))
+tunes: Final = Depends(_dependency(Scope.TUNE))
+administers: Final = Depends(_dependency(Scope.ADMIN))
 
 
 def new_guesses() -> Rates:

@@ -72,7 +72,8 @@ class Context:
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
-def _context(request: Request) -> Context:
+async def _context(request: Request) -> Context:
+    # Asynchronous, since other dependencies take a thread for each request.
     context: Context = request.app.state.context
     return context
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from autokd.service.app import Service
+from autokd.service.json_text import json_text
 from autokd.workflows.export import export
 from autokd.workflows.recommend import partners, predict, recommend_all
 from autokd.workflows.result_table import pairs_csv
@@ -171,3 +172,8 @@ def test_a_record_is_read_once_until_the_store_changes(
         monkeypatch.setattr(type(store), name, never)
     api.json(PAIRS)
     api.json("/v1/studies/small/partners/2")
+
+
+def test_the_curve_of_a_run_that_diverged_can_be_sent() -> None:
+    sent = json_text({"curve": ({"epoch": 1, "accuracy": None, "soft_loss": float("nan")},), "ä": 1})
+    assert json.loads(sent) == {"curve": [{"epoch": 1, "accuracy": None, "soft_loss": None}], "ä": 1}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -27,6 +26,7 @@ from autokd.service.context import (
     known_participant,
     pair_of,
 )
+from autokd.service.json_text import json_text
 from autokd.service.problems import Problem
 from autokd.service.views import OpenStudy
 from autokd.workflows.recommend import PairResult, answers_in, partners_in, prediction_in
@@ -86,10 +86,16 @@ def list_pairs(
     return Response(f"[{','.join(entry.text for entry in shown)}]", media_type=_JSON, headers=headers)
 
 
-@router.get("/pairs/{pair}", summary="One pair, with its trials and curves", responses=errors(404))
-def read_pair(context: InContext, name: StudyName, pair: PairName, space: SpaceName = None) -> dict[str, Any]:
+@router.get(
+    "/pairs/{pair}",
+    summary="One pair, with its trials and curves",
+    response_model=dict[str, Any],
+    responses=errors(404),
+)
+def read_pair(context: InContext, name: StudyName, pair: PairName, space: SpaceName = None) -> Response:
     """Return the entry of the pair as `/pairs` has it, its trials with their curves, and its other runs."""
-    return context.views.answer(name, space, ("pair", pair), lambda study: _pair(study, pair))
+    text = context.views.answer(name, space, ("pair", pair), lambda study: json_text(_pair(study, pair)))
+    return Response(text, media_type=_JSON)
 
 
 @router.get("/partners/{student}", summary="The best partners of a participant", responses=errors(404))
@@ -145,8 +151,7 @@ def _entry(results: StoredResults, answer: PairResult) -> _Entry:
     kept: dict[str, Any] = results.derived(answer.pair, "entry", dict)
     if answer.recommendation is None or kept.get("recommendation") is not answer.recommendation:
         content: dict[str, Any] = dict(answer.to_json())
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        kept |= {"recommendation": answer.recommendation, "entry": _Entry(content, text)}
+        kept |= {"recommendation": answer.recommendation, "entry": _Entry(content, json_text(content))}
     entry: _Entry = kept["entry"]
     return entry
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from starlette.responses import Response
 
 from autokd.core.records import FederationFacts
 from autokd.errors import PlanError
 from autokd.service.auth import reads
 from autokd.service.catalogue import Catalogue, KnownStudy
 from autokd.service.context import InContext, SpaceName, StudyName, errors
+from autokd.service.json_text import json_text
 from autokd.service.places import plain_without_place
 from autokd.service.problems import FieldProblem
 from autokd.service.views import OpenStudy
@@ -41,8 +43,8 @@ def list_studies(context: InContext) -> list[StudyEntry]:
     ]
 
 
-@router.get("/{name}", summary="One study", responses=errors(404))
-def read_study(context: InContext, name: StudyName, space: SpaceName = None) -> dict[str, Any]:
+@router.get("/{name}", summary="One study", response_model=dict[str, Any], responses=errors(404))
+def read_study(context: InContext, name: StudyName, space: SpaceName = None) -> Response:
     """Return the recipe, the federation with its participants and splits, and where its pairs stand.
 
     What is measured is null until the federation is prepared.
@@ -55,7 +57,8 @@ def read_study(context: InContext, name: StudyName, space: SpaceName = None) -> 
         # They tell how far they are all the time, and the rest changes with results only.
         drivers = map(DriverStatus.of, context.opened.store.leases.drivers(names))
         status = {**status, "drivers": [driver.to_json() for driver in drivers]}
-    return {"name": name, "origin": known.origin, **study, "recipe": recipe, "status": status}
+    content = {"name": name, "origin": known.origin, **study, "recipe": recipe, "status": status}
+    return Response(json_text(content), media_type="application/json")
 
 
 def _entry(catalogue: Catalogue, study: KnownStudy) -> StudyEntry:
