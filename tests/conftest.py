@@ -32,6 +32,7 @@ _LONG = (
     "execution",
     "federation",
     "store",
+    "service",
     "torture",
     "docker",
     "benchmarks",
