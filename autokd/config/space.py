@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache, cached_property
@@ -296,6 +297,12 @@ def _sweep() -> tuple[Setting, ...]:
     return read_space("poster_sweep").grid()
 
 
+@cache
+def _sweep_sets() -> Counter[TransferSet]:
+    """Return the number of settings of the sweep by transfer set, which decides the price of an epoch."""
+    return Counter(setting.transfer_set for setting in _sweep())
+
+
 def sweep_epochs(config: StudyConfig, space: Space, pairs: int) -> int:
     """Return the number of epochs that a sweep of the grid `poster_sweep` takes for so many pairs.
 
@@ -306,7 +313,9 @@ def sweep_epochs(config: StudyConfig, space: Space, pairs: int) -> int:
 
 def sweep_examples(config: StudyConfig, space: Space, prices: Prices) -> int:
     """Return the training examples that the sweep of `sweep_epochs` takes in one pair."""
-    return sum(prices.of_epochs(setting, space.budgets(config)[-1]) for setting in _sweep())
+    epochs = space.budgets(config)[-1]
+    # By transfer set: a batch may have ten thousand pairs, and each setting has one of four prices.
+    return sum(count * epochs * prices.of_epoch(name) for name, count in _sweep_sets().items())
 
 
 def _plain(value: object) -> object:
