@@ -41,8 +41,8 @@ def measure_on_splits(
 ) -> ValidatedModel:
     """Return a model with what it gets right of the labelled common splits, of some hundred examples of each.
 
-    A warning is noted if it is right on its own data, and hardly better than guessing on examples of the same
-    classes there, or far better if their pixels or classes are read in another way.
+    A warning is noted if one that is trained is right on its own data, and hardly better than guessing on
+    examples of the same classes there, or far better if their pixels or classes are read in another way.
     """
     parts = {
         split.value: part.take(some(len(part.images), MOST_OF_A_SPLIT))
@@ -63,7 +63,7 @@ def measure_on_splits(
     measured = replace(model.measured, splits=shares)
     findings.measured[measured.number] = measured
     rows = _of_classes(data.labels, own, classes)
-    if measured.doubt is None and len(rows):
+    if measured.doubt is None and model.checkpoint and len(rows):
         accuracy = float(right[rows].mean())
         if measured.own.accuracy - accuracy > _LOST:
             known = replace(data, images=data.images[rows], labels=data.labels[rows])

@@ -24,7 +24,7 @@ from autokd.text.reasons import kind_and_words
 _IMAGES: Final = 16
 _PIXELS: Final = 16 * 3 * 64 * 64
 """Most pixels to ask about: fewer images if they are large, but two at least, which BatchNorm needs."""
-_LOUD: Final = 1e4
+_LOUD: Final = 1e8
 """Factor for images of a brightness that none has."""
 _CLOSE: Final = 1e-3
 """Difference that rounding explains, as a share of the largest logit."""
@@ -102,13 +102,13 @@ def _probabilities(logits: Tensor, louder: Callable[[], Tensor]) -> Iterator[str
 
     Args:
         louder: Answers to the same images, but far too bright: those of a sigmoid stay within its bounds, and
-            the small ones of a network that is hardly trained do not.
+            the small ones of a network that is hardly trained do not, unless they are the same to all images.
     """
     if logits.shape[1] < 2 or not _in_unit(logits):
         return
     if bool(((logits.sum(dim=1) - 1).abs() < _CLOSE).all()):
         kind, last = "probabilities (they sum to 1)", "softmax"
-    elif _in_unit(louder()):
+    elif not _close(logits, logits[:1].expand_as(logits)) and _in_unit(louder()):
         kind, last = "all between 0 and 1, as probabilities are", "sigmoid"
     else:
         return

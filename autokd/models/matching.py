@@ -19,7 +19,6 @@ from torch.optim.swa_utils import AveragedModel
 
 from autokd.models.checkpoint import Checkpoint, StateDict, refused, whole_model
 from autokd.models.weight_names import (
-    COUNTER,
     after,
     as_it_reads,
     common_beginnings,
@@ -28,6 +27,7 @@ from autokd.models.weight_names import (
     without_wrappers,
     written_otherwise,
 )
+from autokd.models.weights import COUNTER, with_versions
 from autokd.text.quoting import counted, listed
 
 _AVERAGED: Final = ("ema", "swa", "averaged", "avg", "shadow")
@@ -125,7 +125,7 @@ def fit(
     chosen = choose(network, checkpoint, file, wanted=wanted)
     try:
         # Strict: PyTorch itself does without the counters of BatchNorm.
-        network.load_state_dict(dict(chosen.weights), strict=True)
+        network.load_state_dict(with_versions(network, chosen.weights), strict=True)
     except (RuntimeError, TypeError, ValueError) as error:
         raise refused(file, f"does not fit the network: {str(error)[:200]}") from error
     return chosen.notes

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from autokd.models.checkpoint import StateDict
+from autokd.models.weights import COUNTER
 
-COUNTER: Final = "num_batches_tracked"
-"""Counters of BatchNorm, which PyTorch's own `load_state_dict` does without."""
 _INSIDE_NAMES: Final = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "module.")
 """What wrappers put into the middle of names, too, where only a part of a network was wrapped."""
 _OTHER_NAMES: Final = ((".linear.", ".fc."), (".shortcut.", ".downsample."))

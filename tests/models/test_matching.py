@@ -23,11 +23,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
+from torchvision.models import get_model
 
 from autokd.config.external import ExternalParticipant
 from autokd.errors import PlanError
 from autokd.models.checkpoint import Checkpoint, read_checkpoint
 from autokd.models.matching import choose, fit
+from autokd.models.weights import load_weights, weights_of
 
 State = dict[str, Any]
 
@@ -483,6 +485,17 @@ def test_a_folder_is_no_checkpoint_and_told_what_to_name(inside: str, words: str
     (tmp_path / "saved" / inside).touch()
     with pytest.raises(PlanError, match=words):
         read_checkpoint(tmp_path / "saved")
+
+
+def test_layers_that_insist_on_their_version_get_it(tmp_path: Path) -> None:
+    """torchvision's MNASNet refuses a state dict that does not say which it is of."""
+    made, other = (get_model("mnasnet0_5", num_classes=2).eval() for _ in range(2))
+    file = tmp_path / "model.safetensors"
+    safetensors.torch.save_file(made.state_dict(), file)
+    assert fit(other, read_checkpoint(file), file) == ()
+    load_weights(other, weights_of(made))
+    images = torch.rand(2, 3, 32, 32)
+    assert torch.equal(other(images), made(images))
 
 
 def test_a_score_beside_the_weights_is_left_out_with_a_word(tmp_path: Path) -> None:

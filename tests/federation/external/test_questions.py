@@ -89,6 +89,7 @@ WELL: dict[str, Answer] = {
     "dropout": lambda net, x: net.main(F.dropout(x, training=net.training)),
     "half precision": lambda net, x: net.main(x).half(),
     "small logits, as before training": lambda net, x: net.main(x).abs() / 100,
+    "the same small logits to all": lambda net, x: (0 * net.main(x)).cos() / 2,
 }
 
 
