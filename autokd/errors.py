@@ -116,8 +116,9 @@ class UnknownName(InputError):
 
     def __init__(self, *, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         names = sorted(known)
-        close = get_close_matches(name, names, n=1)
-        guess = f" Did you mean {close[0]!r}?" if close else ""
+        folded = {each.casefold(): each for each in names}
+        close = get_close_matches(name.casefold(), folded, n=1)
+        guess = f" Did you mean {folded[close[0]]!r}?" if close else ""
         way_out = f" {hint}" if hint else ""
         super().__init__(f"no {kind} is called {name!r}; known: {', '.join(names)}.{guess}{way_out}")
         self.kind, self.name, self.known = kind, name, tuple(names)

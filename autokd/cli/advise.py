@@ -32,10 +32,8 @@ def advise(
     among so many: the simplest that is not shown to be worse than the best is chosen.
 
     Examples:
-
-        [bold]autokd advise --student 9[/bold]
-
-        [bold]autokd advise --all --json[/bold]
+        autokd advise --student 9
+        autokd advise --all --json
     """
     from autokd.workflows import advise as workflow
 

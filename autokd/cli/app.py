@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 import sys
 import traceback
 from importlib import import_module
@@ -12,12 +11,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from autokd._version import __version__
+from autokd.cli.complaints import usage
 from autokd.cli.console import debugging, fail, note, show_notices
 from autokd.cli.options import as_command
 from autokd.cli.output import LOST_OUTPUT, lossy_output
 from autokd.cli.remote import remote_server, run_remote
 from autokd.cli.secrets import hide_secrets
-from autokd.cli.shell import taken_by_the_shell
 from autokd.compute.ray_health import leave
 from autokd.config.defaults import SERVER_VARIABLE, TOKEN_VARIABLE
 from autokd.errors import AutokdError
@@ -113,7 +112,7 @@ def run() -> int:
         _explain(str(error))
         return error.exit_code
     except typer.TyperException as error:
-        _explain(_usage(error))
+        _explain(usage(error))
         return error.exit_code
     except OSError as error:
         # Of the system, wherever it comes: a name that is too long, a disk that fails, no descriptors left.
@@ -139,30 +138,3 @@ def _of_the_system(error: OSError) -> str:
         file = "the working folder may have been removed: "
     limit = " (ulimit -n)" if error.errno == errno.EMFILE else ""
     return f"{file}{error.strerror}{limit}"
-
-
-def _usage(error: typer.TyperException) -> str:
-    """Return Typer's complaint about an argument in the form of our own errors."""
-    # NOTE: only some of Typer's errors hold the command, and their classes are not public.
-    context: typer.Context | None = getattr(error, "ctx", None)
-    command = "autokd" if context is None else context.command_path
-    return f"{_complaint(error)}; see {command} --help"
-
-
-def _complaint(error: typer.TyperException) -> str:
-    """Return a complaint in words that are neither pydantic's nor Typer's, where these are hard to read."""
-    from pydantic import ValidationError
-
-    from autokd.config.mistakes import words_of
-    from autokd.text.quoting import did_you_mean
-
-    said = error.format_message().replace("Value error, ", "").rstrip(".")
-    choice = re.search(r"'([^']*)' is not one of (.*)$", said)
-    if choice:
-        return said + did_you_mean(choice[1], re.findall(r"'([^']*)'", choice[2]))
-    if isinstance(error.__cause__, ValidationError):
-        option, colon, _ = said.partition(": ")
-        return f"{option}{colon}{words_of(error.__cause__)}"
-    if "requires an argument" in said:
-        return said + taken_by_the_shell(str.isdecimal)
-    return said

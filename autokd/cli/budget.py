@@ -74,7 +74,7 @@ class CostOptions(Group):
 
 
 def seconds_of(text: str, *, option: str = "--time") -> float:
-    """Read a time such as `6h`, `90m`, `1h30m` or `45s`.
+    """Read a time such as `45s`, `90m`, `6h`, `1h30m` or `2d`.
 
     Raises:
         PlanError: If it is something else, or no time at all.
@@ -82,5 +82,5 @@ def seconds_of(text: str, *, option: str = "--time") -> float:
     parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text.strip())
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if "".join(map("".join, parts)) != text.strip() or seconds <= 0:
-        raise PlanError.of_option(option, f"{text!r} is no time; write e.g. 6h, 90m, 1h30m or 45s")
+        raise PlanError.of_option(option, f"{text!r} is no time; write e.g. 90m, 6h, 1h30m or 2d")
     return seconds

@@ -9,16 +9,22 @@ from rich.text import Text
 
 from autokd.cli import options
 from autokd.cli.console import err, fail, out, print_json
-from autokd.config.defaults import EFFECT
+from autokd.config.defaults import EFFECT, STUDY
 
 if TYPE_CHECKING:
     from autokd.workflows.check import Inspection
 
 
 def check(
-    study: Annotated[
-        str, typer.Argument(help="Study recipe: a YAML file or a shipped one's name.", metavar="STUDY")
-    ],
+    named: Annotated[
+        str | None,
+        typer.Argument(
+            help="Study recipe: a YAML file or a shipped one's name; the same as --study.",
+            metavar="STUDY",
+            show_default=False,
+        ),
+    ] = None,
+    study: options.Study = STUDY,
     effect: Annotated[
         float, typer.Option(min=0.01, help="Gain in pp that the splits must be large enough to show.")
     ] = EFFECT,
@@ -29,10 +35,12 @@ def check(
     It checks files, shapes, classes, a forward pass of each model and its accuracy on its own data, and
     finds images that are in two data sets.
 
-    Example: [bold]autokd check mine.yaml[/bold]
+    Example:
+        autokd check mine.yaml
     """
     from autokd.workflows.check import inspect
 
+    study = named or study
     inspection = inspect(study, effect=effect)
     if json:
         print_json(inspection.to_json(study))

@@ -39,7 +39,8 @@ def dashboard(
 
     Pair and decision stand before the name of each study. It changes nothing, unless it is --writable.
 
-    Example: [bold]autokd dashboard --port 8080[/bold]
+    Example:
+        autokd dashboard --port 8080
     """
     from socketserver import ThreadingMixIn
     from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server

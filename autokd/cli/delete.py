@@ -32,10 +32,8 @@ def delete(
     but a backup (`autokd store backup`).
 
     Examples:
-
-        [bold]autokd delete digits-1a2b3c4d/digits-default-5e6f7a8b[/bold]   (a recipe's studies)
-
-        [bold]autokd delete digits-1a2b3c4d --yes[/bold]   (a federation, and all of its studies)
+        autokd delete digits-1a2b3c4d/digits-default-5e6f7a8b   (a recipe)
+        autokd delete digits-1a2b3c4d --yes   (a federation)
     """
     from autokd.config.defaults import usual_storage
     from autokd.workflows import inventory as workflow

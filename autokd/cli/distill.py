@@ -17,6 +17,7 @@ from autokd.cli.students import StudentOptions
 from autokd.config.target import remark
 from autokd.core.setting import BatchNorm, LabelPrior, Method, Schedule, Setting, Split, TransferSet
 from autokd.errors import PlanError
+from autokd.text.quoting import one_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,8 +43,14 @@ class SettingOptions(options.Group):
     alpha: Annotated[
         float | None, typer.Option(help="Weight α of the teacher's loss; needed, except on public.")
     ] = None
-    transfer_set: Annotated[TransferSet | None, typer.Option(help="Examples to distill on.")] = None
-    method: Annotated[Method | None, typer.Option(help="Method; by default plain.")] = None
+    transfer_set: Annotated[
+        TransferSet | None,
+        typer.Option(help=f"Examples to distill on: {one_of(TransferSet)}.", metavar="SET"),
+    ] = None
+    method: Annotated[
+        Method | None,
+        typer.Option(help=f"Method, by default plain: {one_of(Method)}.", metavar="METHOD"),
+    ] = None
     learning_rate: Annotated[float | None, typer.Option(help="By default the study recipe's.")] = None
     epochs: Annotated[int | None, typer.Option(help="By default the study recipe's.")] = None
     schedule: Annotated[
@@ -134,14 +141,9 @@ def distill(
     trained.
 
     Examples:
-
-        [bold]autokd distill --pair 4,9 --out student.safetensors[/bold]
-
-        [bold]autokd distill --student 9 --teachers 0,3,7 --out student.safetensors[/bold]
-
-        [bold]autokd distill --pair 4,9 --for own --out at-home.safetensors[/bold]
-
-        [bold]autokd distill --pair 4,9 --temperature 2 --transfer-set public --out own.safetensors[/bold]
+        autokd distill --pair 4,9 --out student.safetensors
+        autokd distill --student 9 --teachers 0,3,7 --out student.safetensors
+        autokd distill --pair 4,9 --for own --out at-home.safetensors
     """
     from autokd.config.target import read_target
     from autokd.workflows import distill as workflow

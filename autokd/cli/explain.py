@@ -41,12 +41,9 @@ def explain(
     Of several teachers, the setting judged is run without each of them: what each adds.
 
     Examples:
-
-        [bold]autokd explain --pair 4,9[/bold]
-
-        [bold]autokd explain --pair 4,9 --json[/bold]   (also the figures on confirmation)
-
-        [bold]autokd explain --student 9 --teachers 0,3,7[/bold]   (which of them adds how much)
+        autokd explain --pair 4,9
+        autokd explain --pair 4,9 --json   (also the figures on confirmation)
+        autokd explain --student 9 --teachers 0,3,7   (which of them adds how much)
     """
     from autokd.workflows import explain as workflow
 

@@ -22,10 +22,8 @@ def export(
     The column stage tells the runs apart: search (in --space), race, confirmation, sweep, rival.
 
     Examples:
-
-        [bold]autokd export --out table.parquet[/bold]
-
-        [bold]autokd export --out table.csv[/bold]   (or .xlsx, for a spreadsheet)
+        autokd export --out table.parquet
+        autokd export --out table.csv   (or .xlsx, for a spreadsheet)
     """
     from autokd.workflows import export as workflow
 

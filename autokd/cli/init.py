@@ -20,7 +20,8 @@ def init(
 ) -> None:
     """Write a commented study recipe for models and data of your own; never replaces a file.
 
-    Example: [bold]autokd init mine.yaml[/bold]
+    Example:
+        autokd init mine.yaml
     """
     if file.suffix not in (".yaml", ".yml"):
         raise InputError(f"{file}: a recipe's name ends in .yaml")

@@ -25,10 +25,8 @@ def list(home: options.Home = HOME, storage: options.Storage = None, json: optio
     and alternatives. Their names are what `autokd delete` takes.
 
     Examples:
-
-        [bold]autokd list[/bold]
-
-        [bold]autokd list --home ~/autokd-home --json[/bold]
+        autokd list
+        autokd list --home ~/autokd-home --json
     """
     from autokd.config.defaults import usual_storage
     from autokd.workflows import inventory as workflow

@@ -43,7 +43,7 @@ def _logger(text: str, home: Path) -> Callbacks:
     tool, equals, where = text.partition("=")
     if tool not in _TOOLS:
         # Anything but a word may be an address with a password.
-        said = quoted(tool) if tool.isalnum() else "what is there"
+        said = quoted(tool) if tool.isalnum() or not tool else "what is there"
         problem = f"must begin with tensorboard, mlflow or wandb, not {said}{did_you_mean(tool, _TOOLS)}"
         raise PlanError.of_option("--log", problem)
     if tool == "mlflow" and "@" in where.partition("://")[2].partition("/")[0]:

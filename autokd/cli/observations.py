@@ -31,10 +31,8 @@ def observations(study: options.StudyOptions, json: options.Json = False) -> Non
     Their intervals resample participants.
 
     Examples:
-
-        [bold]autokd observations[/bold]
-
-        [bold]autokd sweep --all && autokd observations --json[/bold]   (hours)
+        autokd observations
+        autokd sweep --all && autokd observations --json   (hours)
     """
     from autokd.workflows import observe_claims as workflow
 

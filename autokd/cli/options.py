@@ -198,8 +198,9 @@ class ComputeOptions(Group):
     memory_format: Annotated[
         Literal["auto", "channels_last", "contiguous"],
         typer.Option(
-            help="Layout of images in a new study; auto: channels_last, which is faster, if the network has "
-            "convolutions. A study keeps the layout that it began with."
+            help="Layout of images in a new study: channels_last, contiguous, or auto: channels_last, which "
+            "is faster, if the network has convolutions. A study keeps the layout that it began with.",
+            metavar="FORMAT",
         ),
     ] = "auto"
     precision: Annotated[
@@ -302,8 +303,10 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
         function(**values)
 
     command.__name__ = function.__name__
-    # Typer keeps the line breaks of a paragraph, which are those of the source.
-    command.__doc__ = re.sub(r"(?<=\S)\n(?=\S)", " ", cleandoc(function.__doc__ or ""))
+    # Typer keeps the line breaks of a paragraph, which are those of the source; examples stand one on a line.
+    # Blanks before the markup would be taken away where no other paragraph stands beside the examples.
+    text = re.sub(r"(?<=\S)\n(?=\S)", " ", cleandoc(function.__doc__ or ""))
+    command.__doc__ = re.sub(r"^ {4}(\S.*?)(?= {3}\(|$)", r"[bold]  \1[/bold]", text, flags=re.MULTILINE)
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     return command
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -14,6 +15,7 @@ from autokd.core.pair_text import is_cut_by_a_shell
 from autokd.core.participant_names import ParticipantNames
 from autokd.core.setting import Pair
 from autokd.errors import PlanError
+from autokd.text.escaping import shell_word
 
 if TYPE_CHECKING:
     from autokd.workspace import Workspace
@@ -64,8 +66,10 @@ class PairOptions(Group):
         def may_be(name: str) -> bool:
             return name.isdecimal() or names.has(name)
 
-        if sum((self.pair is not None, bool(listed), self.every, by_role)) != 1:
-            problem = "say which pairs: one of --pair 4,9, --pairs 4,9 9,4, --all, --teacher 4, --student 9"
+        if (ways := sum((self.pair is not None, bool(listed), self.every, by_role))) != 1:
+            begin = "give only one of" if ways else "say which pairs: one of"
+            problem = f"{begin} --pair 4,9, --pairs 4,9 9,4, --all, --teacher 4, --student 9"
+            problem += _meant_by([self.pair, *self.more] if self.pair else self.more) if self.more else ""
             raise PlanError.of_option("--pair", problem + taken_by_the_shell(may_be))
         if self.pair is not None:
             listed = [self.pair]
@@ -104,6 +108,19 @@ def _typed(names: ParticipantNames, text: str) -> Sequence[Pair]:
     try:
         return names.pairs(text)
     except PlanError as error:
-        if is_cut_by_a_shell(text):
-            raise PlanError.of_option(error.field, error.problem + taken_by_the_shell()) from None
-        raise
+        more = taken_by_the_shell() if is_cut_by_a_shell(text) else _meant_by([text])
+        raise PlanError.of_option(error.field, error.problem + more) from None
+
+
+def _meant_by(texts: Sequence[str]) -> str:
+    """Return what arguments that are no pairs may be meant for, as the end of a message."""
+    from autokd.config.yaml_files import shipped
+
+    if len(texts) == 2 and all(text.isdecimal() for text in texts):
+        return f"; did you mean {','.join(texts)}?"
+    if len(texts) > 1 and all(re.fullmatch(r"[^,\s]+,[^,\s]+", text) for text in texts):
+        return f"; for several pairs, --pairs {' '.join(texts)}"
+    first = texts[-1]
+    if first.endswith((".yaml", ".yml")) or first in shipped("studies"):
+        return f"; a study recipe is named by --study {shell_word(first)}"
+    return "; did you mean --all?" if first == "all" else ""

@@ -28,7 +28,8 @@ def prepare(
 
     [bold]autokd tune[/bold] does it, too, if necessary.
 
-    Example: [bold]autokd prepare --study digits_iid[/bold]
+    Example:
+        autokd prepare --study digits_iid
     """
     from autokd.compute.device import Compute
     from autokd.core.setting import Split

@@ -18,6 +18,7 @@ from autokd.cli.students import TeacherOptions
 from autokd.core.atomic_write import write_together
 from autokd.core.setting import Pair
 from autokd.errors import InputError, NotTuned
+from autokd.text.quoting import one_of
 
 
 class ListedVerdict(StrEnum):
@@ -73,7 +74,11 @@ def recommend(
     ] = None,
     verdict: Annotated[
         list[ListedVerdict] | None,
-        typer.Option(help="List only pairs with this verdict, the largest gain first; may be repeated."),
+        typer.Option(
+            help=f"List only pairs with this verdict ({one_of(ListedVerdict)}), the largest gain first; may "
+            "be repeated.",
+            metavar="VERDICT",
+        ),
     ] = None,
     predict: Annotated[
         bool,
@@ -87,16 +92,11 @@ def recommend(
     --csv and --yaml list all of them by number, unless --top or --verdict choose.
 
     Examples:
-
-        [bold]autokd recommend --pair 4,9 --json[/bold]
-
-        [bold]autokd recommend --student 9[/bold]   (which partner is best for 9?)
-
-        [bold]autokd recommend --all --top 10 --verdict tuned[/bold]
-
-        [bold]autokd recommend --all --out pairs.csv[/bold]
-
-        [bold]autokd recommend --pair 4,9 --predict[/bold]   (a pair that was not tuned)
+        autokd recommend --pair 4,9 --json
+        autokd recommend --student 9   (which partner is best for 9?)
+        autokd recommend --all --top 10 --verdict tuned
+        autokd recommend --all --out pairs.csv
+        autokd recommend --pair 4,9 --predict   (a pair that was not tuned)
     """
     from autokd.workflows import recommend as workflow
 

@@ -36,12 +36,9 @@ def report(
     Where results are missing it says so, so that it can be written while `autokd tune` is running.
 
     Examples:
-
-        [bold]autokd report[/bold]
-
-        [bold]autokd report --pair 4,9 --figures figures[/bold]
-
-        [bold]autokd report --out report.pdf[/bold]   (needs Chromium)
+        autokd report
+        autokd report --pair 4,9 --figures figures
+        autokd report --out report.pdf   (needs Chromium)
     """
     from autokd.report.pdf import writer_of
     from autokd.workflows import report as workflow

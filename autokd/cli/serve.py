@@ -81,10 +81,8 @@ def serve(
     it is given, else that of the environment (AUTOKD_SERVE_PORT, AUTOKD_HOME, ...), else that of the file.
 
     Examples:
-
-        [bold]autokd serve[/bold]
-
-        [bold]curl -H "Authorization: Bearer $TOKEN" localhost:8321/v1/studies[/bold]
+        autokd serve
+        curl -H "Authorization: Bearer $TOKEN" localhost:8321/v1/studies
     """
     missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
     if missing:

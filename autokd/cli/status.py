@@ -24,10 +24,8 @@ def status(study: options.StudyOptions, json: options.Json = False) -> None:
     """Show decision and gain of every pair, the cost so far, and the progress of running commands.
 
     Examples:
-
-        [bold]autokd status[/bold]
-
-        [bold]watch -n 5 autokd status[/bold]   (beside a running `autokd tune --all`)
+        autokd status
+        watch -n 5 autokd status   (beside a running `autokd tune --all`)
     """
     from autokd.workflows import status as workflow
 

@@ -32,12 +32,9 @@ def stop(
     an option for pairs, it is for all of them. Exit code 0, also if nothing is running.
 
     Examples:
-
-        [bold]autokd stop[/bold]
-
-        [bold]autokd stop --pair 4,9 --space private[/bold]
-
-        [bold]autokd stop --storage postgresql://me@server/studies --no-wait[/bold]
+        autokd stop
+        autokd stop --pair 4,9 --space private
+        autokd stop --storage postgresql://me@server/studies --no-wait
     """
     from autokd.workflows import stop as workflow
 

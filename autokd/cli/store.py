@@ -24,8 +24,7 @@ def backup(
     pg_dump, mysqldump or mariadb-dump.
 
     Example:
-
-        [bold]autokd store backup autokd-backup.db[/bold]
+        autokd store backup autokd-backup.db
     """
     from autokd.workflows import store_care
 
@@ -42,8 +41,7 @@ def restore(
     What was there is kept beside it, with `.before-restore` at the end of its name.
 
     Example:
-
-        [bold]autokd store restore autokd-backup.db[/bold]
+        autokd store restore autokd-backup.db
     """
     from autokd.workflows import store_care
 
@@ -57,8 +55,7 @@ def check(study: options.StudyOptions, json: options.Json = False) -> None:
     Nothing is changed. Exit code 0 if nothing is wrong, else 1.
 
     Example:
-
-        [bold]autokd store check[/bold]
+        autokd store check
     """
     from autokd.workflows import store_care
 
@@ -82,8 +79,7 @@ def release(pairs: PairOptions, study: options.StudyOptions, json: options.Json 
     after all, it writes nothing more. Without an option for pairs, it is for all of them.
 
     Example:
-
-        [bold]autokd store release --pair 4,9[/bold]
+        autokd store release --pair 4,9
     """
     from autokd.workflows import store_care
 

@@ -44,12 +44,9 @@ def sweep(
     again: after Ctrl-C or a crash the same command continues.
 
     Examples:
-
-        [bold]autokd sweep --pair 4,9[/bold]
-
-        [bold]autokd sweep --all --seeds 2[/bold]   (every pair, hours)
-
-        [bold]autokd export --out table.parquet[/bold]   (the results as a table)
+        autokd sweep --pair 4,9
+        autokd sweep --all --seeds 2   (every pair, hours)
+        autokd export --out table.parquet   (the results as a table)
     """
     from autokd.workflows import sweep as workflow
 

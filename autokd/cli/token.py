@@ -35,8 +35,7 @@ def create(
     """Make a token for `autokd serve`. It is shown once: the store keeps only a hash of it.
 
     Example:
-
-        [bold]autokd token create --name ci --scope read --expires 30d[/bold]
+        autokd token create --name ci --scope read --expires 30d
     """
     from autokd.workflows import tokens as workflow
 
@@ -53,8 +52,7 @@ def list(home: options.Home = HOME, storage: options.Storage = None, json: optio
     """List the tokens by name, with their scope and until when each holds; none is shown itself.
 
     Example:
-
-        [bold]autokd token list[/bold]
+        autokd token list
     """
     from autokd.workflows import tokens as workflow
 
@@ -81,8 +79,7 @@ def revoke(
     """Revoke a token: the next request with it is refused.
 
     Example:
-
-        [bold]autokd token revoke ci[/bold]
+        autokd token revoke ci
     """
     from autokd.workflows import tokens as workflow
 

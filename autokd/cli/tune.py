@@ -53,34 +53,20 @@ def tune(
     command continues, and it adds nothing once everything is done.
 
     Examples:
-
-        [bold]autokd tune --pair 4,9[/bold]
-
-        [bold]autokd tune --pair 4,9 --trials 64[/bold]   (allow more trials)
-
-        [bold]autokd tune --pair 4,9 --try T=4,alpha=0.9,transfer_set=both[/bold]   (your own)
-
-        [bold]autokd tune --all --dry-run[/bold]   (what it takes)
-
-        [bold]autokd tune --all[/bold]   (every pair, overnight)
-
-        [bold]autokd tune --all --effort quick[/bold]   (6 trials and 3 seeds a pair at most)
-
-        [bold]autokd tune --all --time 6h[/bold]   (the best answers for six hours; longer goes on)
-
-        [bold]autokd tune --all --share-of-sweep 0.05[/bold]
-
-        [bold]autokd tune --all --log tensorboard --log mlflow=http://server:5000[/bold]
-
-        [bold]autokd tune --student 9 --position student --space private[/bold]
-
-        [bold]autokd tune --student 9 --teachers 0,3,7[/bold]   (several teachers at once)
-
-        [bold]autokd tune --all-students --teachers all[/bold]
-
-        [bold]autokd tune --pair 4,9 --device cuda --gpus-per-trial 0.25[/bold]
-
-        [bold]autokd tune --all --ray-address 10.0.0.1:6379[/bold]   (on a cluster node)
+        autokd tune --pair 4,9
+        autokd tune --pair 4,9 --trials 64   (allow more trials)
+        autokd tune --pair 4,9 --try T=4,alpha=0.9,transfer_set=both
+        autokd tune --all --dry-run   (what it takes)
+        autokd tune --all   (every pair, overnight)
+        autokd tune --all --effort quick   (at most 6 trials and 3 seeds a pair)
+        autokd tune --all --time 6h   (a longer time goes on)
+        autokd tune --all --share-of-sweep 0.05
+        autokd tune --all --log tensorboard --log mlflow=http://server:5000
+        autokd tune --student 9 --position student --space private
+        autokd tune --student 9 --teachers 0,3,7   (several teachers at once)
+        autokd tune --all-students --teachers all
+        autokd tune --pair 4,9 --device cuda --gpus-per-trial 0.25
+        autokd tune --all --ray-address 10.0.0.1:6379   (on a cluster node)
     """
     from autokd.search.asked import ran_before
     from autokd.workflows import tune as workflow

@@ -15,7 +15,8 @@ _PACKAGES = ("torch", "torchvision", "ray", "optuna", "optuna-dashboard", "sqlal
 def version(json: options.Json = False) -> None:
     """Print the versions of autokd and of the packages that its results depend on.
 
-    Example: [bold]autokd version --json[/bold]
+    Example:
+        autokd version --json
     """
     versions = {"autokd": __version__, "python": platform.python_version()}
     versions |= {name: installed(name) for name in _PACKAGES}

@@ -16,6 +16,7 @@ from autokd.config.study import StudyConfig
 from autokd.config.yaml_text import parse
 from autokd.core.text_files import expanded, read_text
 from autokd.errors import PlanError, UnknownName
+from autokd.text.escaping import shell_word
 
 Kind = Literal["studies", "search_spaces"]
 _SINGULAR: dict[Kind, str] = {"studies": "study", "search_spaces": "search space"}
@@ -56,13 +57,18 @@ def read(kind: Kind, name_or_path: str, model: type[_Model]) -> _Model:
     if not _is_path(name_or_path):
         names = shipped(kind)
         if name_or_path not in names:
+            if Path(name_or_path).is_dir() and name_or_path:
+                problem = (
+                    f"is a folder; give the path of a YAML file, e.g. {Path(name_or_path) / 'mine.yaml'}"
+                )
+                raise PlanError(source=source, problem=problem)
             hint = f"For a file of your own give its path, e.g. ./{name_or_path or 'my'}.yaml."
             raise UnknownName(kind=_SINGULAR[kind], name=name_or_path, known=names, hint=hint)
         file, source = _folder(kind) / f"{name_or_path}.yaml", f"{kind}/{name_or_path}.yaml"
     try:
         text = read_text(file)
     except ValueError as error:
-        raise PlanError(source=source, problem=str(error)) from None
+        raise PlanError(source=source, problem=f"{error}{_way_out(kind, name_or_path)}") from None
     return _parse(text, source=source, model=model)
 
 
@@ -83,6 +89,16 @@ def read_study_config(name_or_path: str) -> StudyConfig:
     if _is_path(config.space):
         changes["space"] = str(file.parent / expanded(config.space))
     return config.model_copy(update=changes)
+
+
+def _way_out(kind: Kind, path: str) -> str:
+    """Return what somebody may have meant by a path at which no file is, as the end of a message."""
+    name = Path(path).stem
+    if Path(expanded(path)).exists():
+        return ""
+    if name in shipped(kind):
+        return f"; the shipped one is called {name}, without the ending"
+    return f"; autokd init {shell_word(path)} writes a template" if kind == "studies" else ""
 
 
 def _is_path(name_or_path: str) -> bool:

@@ -12,6 +12,7 @@ _MARK: Final = re.compile("|".join(map(re.escape, MARKS)))
 _BLANKS: Final = re.compile(rf"\s*({_MARK.pattern})\s*")
 _TWO: Final = re.compile(r"\s*(\d{1,9})\s*([^\d,]{1,6}?)\s*(\d{1,9})\s*", re.ASCII)
 _MANY: Final = re.compile(r"\d{1,9}(?:,\d{1,9}){3,}", re.ASCII)
+_IN_BRACKETS: Final = re.compile(r"[(\[{]\s*(\d{1,9})\s*,\s*(\d{1,9})\s*[)\]}]", re.ASCII)
 _GROUP: Final = re.compile(r"\{?\s*(\d[\d,\s]*?)\s*\}?\s*(?:->|→|>)\s*(\d{1,9})", re.ASCII)
 
 
@@ -34,6 +35,8 @@ def hint(text: str) -> str:
     if (two := _TWO.fullmatch(text)) is not None:
         sides = (two[3], two[1]) if "<" in two[2] or "←" in two[2] else (two[1], two[3])
         return f"; did you mean {','.join(sides)}?"
+    if (listed := _IN_BRACKETS.fullmatch(text.strip())) is not None:
+        return f"; did you mean {listed[1]},{listed[2]}?"
     if _MANY.fullmatch(text):
         numbers = text.split(",")
         if len(numbers) % 2 == 0:

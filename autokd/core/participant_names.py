@@ -12,7 +12,7 @@ from autokd.core.arguments import whole
 from autokd.core.pair import AnyPair, Pair
 from autokd.core.pair_text import splits, words
 from autokd.errors import ArgumentError, PlanError
-from autokd.text.quoting import did_you_mean, quoted
+from autokd.text.quoting import did_you_mean, listed, quoted
 
 P = TypeVar("P", bound=AnyPair)
 LONGEST: Final = 40
@@ -135,9 +135,11 @@ class ParticipantNames:
             if self.has(text):
                 return self.names.index(text)
             known = [name for name in self.names if name]
-            some = f"its participants have numbers{' and names' if known else ' only'}"
+            numbers = "numbered" if self.count is None else f"numbered 0 to {self.count - 1}"
+            called = f", and called {listed(known, most=_SHOWN)}" if known else ""
             hint = did_you_mean(text, known)
-            raise PlanError.of_option(option, f"there is no participant {quoted(text)}; {some}{hint}")
+            problem = f"there is no participant {quoted(text)}; they are {numbers}{called}{hint}"
+            raise PlanError.of_option(option, problem)
         try:
             number = whole(option, int(text) if isinstance(text, str) else text)
         except ArgumentError as error:
@@ -201,5 +203,7 @@ def _is_numbers(sides: tuple[str, str]) -> bool:
 
 
 _DIGITS: Final = 9
+_SHOWN: Final = 5
+"""Names of participants that a message lists."""
 NUMBERS_ONLY: Final = ParticipantNames()
 """For a federation whose participants have no names."""

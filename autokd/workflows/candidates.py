@@ -42,6 +42,9 @@ def groups_of(workspace: Workspace, text: str, student: int | None) -> tuple[Any
         if not all(listed):
             problem = f"{text!r} names no teachers; write them with commas, e.g. 0,3,7, or all, or best:4"
             raise PlanError.of_option(_OPTION, problem)
+        if listed[0].partition(":")[0] == "best" and not names.has(listed[0]):
+            problem = f"{text!r}: say how many of the best, at least one, e.g. best:4"
+            raise PlanError.of_option(_OPTION, problem)
         numbers = [names.number(teacher, option=_OPTION) for teacher in listed]
     named = student is not None and text != "all"
     groups = (_group(numbers, number, named=named) for number in students)

@@ -33,7 +33,7 @@ def test_times_are_read_as_people_write_them(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "6", "h", "6 hours", "-1h", "0s", "1h 30m", "6H", "1h30", "nan"])
 def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(PlanError, match=r"--time: .* is no time; write e\.g\. 6h, 90m, 1h30m or 45s"):
+    with pytest.raises(PlanError, match=r"--time: .* is no time; write e\.g\. 90m, 6h, 1h30m or 2d"):
         seconds_of(text)
 
 

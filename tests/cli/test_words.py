@@ -49,13 +49,19 @@ SECRET = "postgresql://me:hunter2@there/studies"
         "list",
         "delete",
         "version",
+        *("store backup", "store restore", "store check", "store release"),
+        *("token create", "token list", "token revoke"),
     ],
 )
 def test_help_has_an_example_and_fits_the_terminal(here: Command, name: str) -> None:
-    shown = here(name, "--help")
+    shown = here(*name.split(), "--help")
     assert shown.code == 0
-    assert f"autokd {name}" in shown.out.partition("Example")[2]
-    assert max(map(len, shown.out.splitlines())) <= 80
+    lines = [line.rstrip() for line in shown.out.splitlines()]
+    assert max(map(len, lines)) <= 80
+    first = next(at for at, line in enumerate(lines) if line.lstrip().startswith("Example")) + 1
+    examples = lines[first : lines.index("", first)]
+    assert any(f"autokd {name}" in line for line in examples)
+    assert all(line.startswith("   ") for line in examples), "one example a line"
 
 
 def test_without_a_command_there_is_help(here: Command) -> None:
