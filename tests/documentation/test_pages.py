@@ -7,7 +7,9 @@ import re
 from functools import cache
 
 import yaml
+from typer.main import get_command
 
+from autokd.cli.app import app
 from tests.paths import ROOT
 
 FAQ = (ROOT / "docs" / "faq.md").read_text()
@@ -57,3 +59,20 @@ def test_the_tenth_line_of_readme_leads_to_the_glossary() -> None:
 def test_who_has_models_finds_the_page_first() -> None:
     first = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"][0]
     assert first == {"I already have .pt files": "your-own-models.md"}
+
+
+def test_commands_have_the_options_that_pages_name() -> None:
+    """Also those in running text; what blocks show is typed by tests/documentation/test_blocks.py."""
+    options = {}
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        nested = getattr(command, "commands", {})
+        for words, of in [(name, command), *((f"{name} {inner}", it) for inner, it in nested.items())]:
+            options[words] = {option for parameter in of.params for option in parameter.opts} | {"--help"}
+    named = 0
+    for page in (ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")):
+        for words, rest in re.findall(r"\bautokd ([a-z]+(?: [a-z]+)?)\b([^`\n|#;&]*)", page.read_text()):
+            known = options.get(words, options.get(words.split()[0]))
+            for option in re.findall(r"(?<![\w-])--[a-z][\w-]+", rest) if known is not None else ():
+                named += 1
+                assert option in known, f"{page.name}: autokd {words} has no {option}"
+    assert named > 100
