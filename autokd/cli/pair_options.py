@@ -67,7 +67,7 @@ class PairOptions(Group):
             return name.isdecimal() or names.has(name)
 
         if (ways := sum((self.pair is not None, bool(listed), self.every, by_role))) != 1:
-            begin = "give only one of" if ways else "say which pairs: one of"
+            begin = "say which pairs by only one of" if ways else "say which pairs: one of"
             problem = f"{begin} --pair 4,9, --pairs 4,9 9,4, --all, --teacher 4, --student 9"
             problem += _meant_by([self.pair, *self.more] if self.pair else self.more) if self.more else ""
             raise PlanError.of_option("--pair", problem + taken_by_the_shell(may_be))

@@ -6,6 +6,8 @@ installed wheel. Both are found by name from any working folder.
 
 from __future__ import annotations
 
+import errno
+import os
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -57,7 +59,7 @@ def read(kind: Kind, name_or_path: str, model: type[_Model]) -> _Model:
     if not _is_path(name_or_path):
         names = shipped(kind)
         if name_or_path not in names:
-            if Path(name_or_path).is_dir() and name_or_path:
+            if name_or_path in (".", ".."):
                 problem = (
                     f"is a folder; give the path of a YAML file, e.g. {Path(name_or_path) / 'mine.yaml'}"
                 )
@@ -68,7 +70,7 @@ def read(kind: Kind, name_or_path: str, model: type[_Model]) -> _Model:
     try:
         text = read_text(file)
     except ValueError as error:
-        raise PlanError(source=source, problem=f"{error}{_way_out(kind, name_or_path)}") from None
+        raise PlanError(source=source, problem=f"{error}{_way_out(kind, name_or_path, str(error))}") from None
     return _parse(text, source=source, model=model)
 
 
@@ -91,10 +93,10 @@ def read_study_config(name_or_path: str) -> StudyConfig:
     return config.model_copy(update=changes)
 
 
-def _way_out(kind: Kind, path: str) -> str:
+def _way_out(kind: Kind, path: str, problem: str) -> str:
     """Return what somebody may have meant by a path at which no file is, as the end of a message."""
     name = Path(path).stem
-    if Path(expanded(path)).exists():
+    if not problem.endswith(os.strerror(errno.ENOENT)):
         return ""
     if name in shipped(kind):
         return f"; the shipped one is called {name}, without the ending"

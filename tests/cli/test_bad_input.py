@@ -92,7 +92,7 @@ def test_a_pair_that_is_none(here: Command, name: str, pair: str, words: tuple[s
         ),
         (["tune", "--pair", "4,9", "--space", "privat"], ("no search space", "'private'", "poster_sweep")),
         (["tune", "--pair", "4,9", "--study", "./absent.yaml"], ("absent.yaml", "No such file")),
-        (["tune", "--pair", "4,9", "--study", "."], ("no study is called '.'",)),
+        (["tune", "--pair", "4,9", "--study", "."], ("is a folder", "mine.yaml")),
         (["tune", "--pair", "4,9", "--device", "tpu"], ("--device", "use cpu or cuda")),
         (["tune", "--pair", "4,9", "--ray-address", "ray://head:10001"], ("--ray-address", "ray job submit")),
         (["prepare", "--ray-address", "head"], ("--ray-address head", "HOST:PORT", "auto")),

@@ -128,6 +128,6 @@ def test_a_name_where_participants_have_numbers_only_is_told_in_plain_words() ->
     with pytest.raises(PlanError) as raised:
         ParticipantNames(count=3).number("alice", option="--student")
     message = str(raised.value)
-    assert "--student: there is no participant 'alice'; they are numbered 0 to 9" in message
+    assert "--student: there is no participant 'alice'; they are numbered 0 to 2" in message
     assert len(message.splitlines()) == 1
     assert "pydantic" not in message
