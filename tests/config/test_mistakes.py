@@ -217,10 +217,7 @@ def test_a_network_without_options_may_be_written_as_its_name() -> None:
     [
         (
             lambda listed: dict(zip("ab", listed, strict=False)),
-            (
-                lambda listed: dict(zip("ab", listed, strict=False)),
-                "must be a list: each begins with '- ', and its field name says what it is called",
-            ),
+            "must be a list: each begins with '- ', and its field name says what it is called",
         ),
         (lambda listed: listed[:1], "must list at least 2 of them, not 1"),
         (lambda listed: [], "must list at least 2 of them, not 0"),
