@@ -10,6 +10,7 @@
     │   ├── DeviceUnavailable       the device asked for is not there
     │   ├── HomeNotWritable         nothing can be kept there; a FederationError, too
     │   └── StorageUnavailable      no such database, when a command begins; a StoreUnreachable, too
+    │       └── ForeignLog          beside a SQLite store lies the write-ahead log of another one
     ├── FederationError             a prepared federation on disk is damaged or of another version
     ├── StoreError                  the database cannot be reached, read or written
     │   ├── StoreUnreachable        later, when something is stored already: exit code 1

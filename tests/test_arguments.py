@@ -154,7 +154,7 @@ def test_an_argument_is_named(make: Callable[[Any], object], name: str, odds: tu
         ({"validation": None}, "validation"),
         ({"validation": 3}, "validation"),
         ({"validation": (IMAGES, np.arange(3))}, "validation"),
-        ({"test": (IMAGES, ["a", "b", "c", "d"])}, "test"),
+        ({"test": (IMAGES, [{}, {}, {}, {}])}, "test"),
         ({"member": {"mean": "grey"}}, "members.0.mean"),
         ({"member": {"mean": (0.1, None)}}, "members.0.mean"),
         ({"member": {"std": 0}}, "members.0.std"),

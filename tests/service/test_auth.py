@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import Request
 
 from autokd.core.access_token import Scope, new_token
 from autokd.service.app import Service
@@ -77,14 +78,13 @@ def test_a_token_that_does_not_hold_is_refused_without_a_reason(service: Service
 
 
 def test_a_scope_includes_those_before_it_and_no_other(service: Service) -> None:
-    class Request:
-        def __init__(self, scope: Scope) -> None:
-            self.state = type("State", (), {"token": _stored(service, scope)})()
+    def request(scope: Scope) -> Request:
+        return Request({"type": "http", "state": {"token": _stored(service, scope)}})
 
-    wants(Scope.TUNE)(Request(Scope.ADMIN))
-    wants(Scope.TUNE)(Request(Scope.TUNE))
+    wants(Scope.TUNE)(request(Scope.ADMIN))
+    wants(Scope.TUNE)(request(Scope.TUNE))
     with pytest.raises(Problem, match="read, which does not include tune") as caught:
-        wants(Scope.TUNE)(Request(Scope.READ))
+        wants(Scope.TUNE)(request(Scope.READ))
     assert (caught.value.status, caught.value.way_out) == (403, "use a token made with --scope tune")
 
 
