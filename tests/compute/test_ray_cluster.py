@@ -14,6 +14,7 @@ from ray._private import services
 from autokd.compute import ray_cluster
 from autokd.compute.ray_cluster import check_address, check_answers
 from autokd.errors import InputError, WorkersLost
+from tests.conftest import RayWorkers
 
 
 @pytest.fixture
@@ -126,11 +127,12 @@ def test_this_machine_alone_needs_no_answer(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_what_keeps_ray_from_starting_has_its_way_out(
-    said: str, way_out: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    said: str, way_out: str, ray_workers: RayWorkers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(**options: object) -> None:
         raise RuntimeError(said)
 
+    ray_workers.close()  # One that runs in this process would be used.
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     monkeypatch.setattr("ray.init", fail)
     with pytest.raises(WorkersLost, match="cannot start") as caught, ray_cluster.session():

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
 import schemathesis
@@ -25,7 +25,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.errors import InvalidSchema
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Err, Result
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -45,6 +47,7 @@ from tests.service.conftest import settings as service_settings
 from tests.service.conftest import unpacked
 from tests.service.serving import served_in_a_thread
 
+T = TypeVar("T")
 CHECKS: Final = [
     not_a_server_error,
     status_code_conformance,
@@ -74,6 +77,17 @@ COMMANDS: Final = 20
 """Commands at most that are done, each by a process of its own; the rest of them is refused."""
 
 
+def _described(result: Result[T, InvalidSchema]) -> T:
+    """Return an operation.
+
+    Raises:
+        InvalidSchema: If the document describes it wrongly.
+    """
+    if isinstance(result, Err):
+        raise result.err()
+    return result.ok()
+
+
 def main(arguments: Sequence[str]) -> int:
     """Send all requests, print a line for each operation, and return the exit code."""
     parser = argparse.ArgumentParser(
@@ -87,7 +101,7 @@ def main(arguments: Sequence[str]) -> int:
     with served() as (document, address, token):
         schema = schemathesis.openapi.from_dict(document)
         asked = {"base_url": address, "headers": {"Authorization": f"Bearer {token}"}, "timeout": 300}
-        every = [result.ok() for result in schema.get_all_operations()]
+        every = [_described(result) for result in schema.get_all_operations()]
         operations = [operation for operation in every if options.only in operation.path]
         # Operations without parameters have few requests; then others get more, drawn anew.
         number = options.seed

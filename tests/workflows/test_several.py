@@ -106,7 +106,7 @@ def test_candidates_are_named_by_numbers_or_all(tmp_path: Path) -> None:
         ("0,1", 1, "cannot teach itself"),
         ("", 1, "names no teachers"),
         ("0;2", 1, "no participant '0;2'"),
-        ("best:0", 1, "no participant 'best:0'"),
+        ("best:0", 1, "'best:0': say how many of the best"),
         ("0", 7, "participant 7 does not exist"),
     ],
 )
