@@ -47,7 +47,7 @@ class Catalogue:
         named: Files that were named when the service started.
 
     Raises:
-        InputError: If one of those has a name that is taken or that no address can hold.
+        InputError: If one of those is no file, or has a name that is taken or that no address can hold.
     """
 
     def __init__(self, home: Path, storage: str, named: tuple[Path, ...] = ()) -> None:
@@ -138,6 +138,8 @@ def _named(file: Path) -> KnownStudy:
     if file.suffix not in _SUFFIXES or not re.fullmatch(NAME, file.stem):
         problem = "its name must be letters, digits, dots, hyphens or underscores, and end in .yaml"
         raise InputError(f"--study {quoted(str(file))}: {problem}")
+    if not file.is_file():
+        raise InputError(f"--study {quoted(str(file))}: there is no such file")
     return KnownStudy(file.stem, "named", str(file.absolute()))
 
 

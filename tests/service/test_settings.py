@@ -73,5 +73,11 @@ def test_a_password_is_not_shown() -> None:
 
 @pytest.mark.parametrize("name", ["digits.yaml", "a b.yaml", "recipe.txt"])
 def test_files_whose_names_cannot_be_served_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match="--study"):
+    (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"--study .*name"):
         Catalogue(tmp_path, "sqlite://", (tmp_path / name,))
+
+
+def test_a_file_that_is_not_there_is_refused_when_the_service_starts(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--study .*missing\.yaml.*: there is no such file"):
+        Catalogue(tmp_path, "sqlite://", (tmp_path / "missing.yaml",))
