@@ -56,7 +56,7 @@ class Readiness:
             if look is not None:
                 look.join(max(0.0, until - monotonic()))
                 check.give_up(look)
-        return {name: check.known for name, check in self._checks.items()}
+        return {name: check.is_fine for name, check in self._checks.items()}
 
 
 @final
@@ -64,12 +64,12 @@ class _Check:
     """One question; one thread at a time looks for its answer, and who asks meanwhile gets the last one.
 
     Attributes:
-        known: The last answer; no while the look for a newer one takes too long.
+        is_fine: The last answer; no while the look for a newer one takes too long.
     """
 
     def __init__(self, holds: Callable[[], bool], fresh_seconds: float) -> None:
         self._holds, self._fresh = holds, fresh_seconds
-        self.known, self._looked = False, -1e9
+        self.is_fine, self._looked = False, -1e9
         self._look: Thread | None = None
         self._lock = Lock()
 
@@ -86,16 +86,16 @@ class _Check:
         """Take no for the answer if this thread has not ended."""
         with self._lock:
             if self._look is look:
-                self.known = False
+                self.is_fine = False
 
     def _run(self) -> None:
         try:
-            known = self._holds()
+            is_fine = self._holds()
         except Exception:
             _log.exception("whether the service is ready")
-            known = False
+            is_fine = False
         with self._lock:
-            self.known, self._looked, self._look = known, monotonic(), None
+            self.is_fine, self._looked, self._look = is_fine, monotonic(), None
 
 
 def _store_answers(opened: OpenedStore) -> bool:

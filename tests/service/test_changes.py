@@ -46,7 +46,7 @@ CHANGES = {
     ("PUT", "/v1/files/{path:path}"): Change("/v1/files/a/b.npz", "file.put", b"abc"),
     # It only prints: see tests/service/test_commands.py for what it may.
     ("POST", "/v1/commands"): Change("/v1/commands", None, b"{}", JSON, Scope.READ),
-    # Sessions are kept in memory, and whoever has a token has what they give.
+    # A session gives nothing that its token does not give.
     ("POST", "/sign-in"): Change("/sign-in", None, b"token=a", FORM, None),
     ("POST", "/sign-out"): Change("/sign-out", None, needs=None),
 }
