@@ -85,3 +85,23 @@ def token(service: Service) -> str:
 @pytest.fixture(scope="package")
 def api(service: Service, token: str) -> Api:
     return Api(service, token)
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service on an empty home, whose jobs nobody does; it looks at the store anew each time."""
+    opened = Service(settings(tmp_path_factory.mktemp("idle") / "home", studies=()), fresh_seconds=0)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def tuner(idle: Service) -> Api:
+    """A client of the idle service that may tune."""
+    return Api(idle, create(idle.context.settings.address, name="tuner", scope=Scope.TUNE).text)
+
+
+@pytest.fixture(scope="module")
+def reader(idle: Service) -> Api:
+    """A client of the idle service that may read."""
+    return Api(idle, create(idle.context.settings.address, name="reader", scope=Scope.READ).text)

@@ -5,7 +5,6 @@ The addresses are read off the application, so one that is added has to be put i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from autokd.service.subprocesses import Printed
 from autokd.store import audit
 from autokd.store.jobs import Jobs
 from autokd.workflows.tokens import create
-from tests.service.conftest import STUDY, Api, settings
+from tests.service.conftest import STUDY, Api
 
 JSON = {"Content-Type": "application/json"}
 YAML = {"Content-Type": "application/yaml"}
@@ -53,39 +52,22 @@ CHANGES = {
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    opened = Service(settings(tmp_path_factory.mktemp("changes") / "home", studies=()), fresh_seconds=0)
-    yield opened
-    opened.close()
+def admin(idle: Service) -> AccessToken:
+    return create(idle.context.settings.address, name="admin", scope=Scope.ADMIN).stored
 
 
-@pytest.fixture(scope="module")
-def tuner(service: Service) -> Api:
-    return Api(service, create(service.context.settings.address, name="tuner", scope=Scope.TUNE).text)
-
-
-@pytest.fixture(scope="module")
-def reader(service: Service) -> Api:
-    return Api(service, create(service.context.settings.address, name="reader", scope=Scope.READ).text)
-
-
-@pytest.fixture(scope="module")
-def admin(service: Service) -> AccessToken:
-    return create(service.context.settings.address, name="admin", scope=Scope.ADMIN).stored
-
-
-def state(service: Service) -> tuple[object, ...]:
+def state(idle: Service) -> tuple[object, ...]:
     """All that changes: files, jobs, and lines about changes."""
-    home: Path = service.context.settings.home
+    home: Path = idle.context.settings.home
     files = sorted(str(file) for file in home.rglob("*") if not file.name.startswith("autokd.db"))
-    store = service.context.opened.store
+    store = idle.context.opened.store
     jobs = [(job.id, job.state, job.asked_to_cancel) for job in Jobs(store).jobs()]
     return files, jobs, [line.id for line in audit.lines(store)]
 
 
-def test_the_table_has_every_address_that_changes_something(service: Service) -> None:
-    included = [getattr(route, "original_router", None) for route in service.api.routes]
-    routes = [*service.api.routes, *(route for router in included if router for route in router.routes)]
+def test_the_table_has_every_address_that_changes_something(idle: Service) -> None:
+    included = [getattr(route, "original_router", None) for route in idle.api.routes]
+    routes = [*idle.api.routes, *(route for router in included if router for route in router.routes)]
     changing = {
         (method, str(getattr(route, "path", "")))
         for route in routes
@@ -111,59 +93,59 @@ def test_the_table_has_every_address_that_changes_something(service: Service) ->
     ids=str,
 )
 def test_no_page_of_another_site_changes_anything(
-    service: Service, tuner: Api, admin: AccessToken, change: Change, page: dict[str, str]
+    idle: Service, tuner: Api, admin: AccessToken, change: Change, page: dict[str, str]
 ) -> None:
-    before, method = state(service), _method(change)
-    session = service.context.sessions.start(admin)
+    before, method = state(idle), _method(change)
+    session = idle.context.sessions.start(admin)
     cookie = {"Cookie": f"autokd_session_8321={session}"}
     # A form can be sent from anywhere, whatever it holds.
     for sender in (tuner.headers, change.headers, {**cookie, **change.headers}, {**cookie, **FORM}):
         headers = {**sender, **page}
-        answer = Api(service).request(method, change.path, content=change.content, headers=headers)
+        answer = Api(idle).request(method, change.path, content=change.content, headers=headers)
         assert answer.status_code == 403, (sender, answer.text)
         assert answer.json()["field"] == "Origin"
         assert "set-cookie" not in answer.headers
-    assert state(service) == before
+    assert state(idle) == before
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=lambda change: change.path)
-def test_a_session_is_used_by_pages_only(service: Service, admin: AccessToken, change: Change) -> None:
+def test_a_session_is_used_by_pages_only(idle: Service, admin: AccessToken, change: Change) -> None:
     """A form of an old browser names no page at all; with a cookie it is refused, too."""
-    before, method = state(service), _method(change)
-    session = service.context.sessions.start(admin)
+    before, method = state(idle), _method(change)
+    session = idle.context.sessions.start(admin)
     headers = {"Cookie": f"autokd_session_8321={session}", **change.headers}
-    answer = Api(service).request(method, change.path, content=change.content, headers=headers)
+    answer = Api(idle).request(method, change.path, content=change.content, headers=headers)
     assert (answer.status_code, answer.json()["field"]) == (403, "Origin")
-    assert state(service) == before
+    assert state(idle) == before
 
 
 @pytest.mark.parametrize(
     "change", [change for change in CHANGES.values() if change.needs], ids=lambda change: change.path
 )
 def test_without_a_token_or_with_a_smaller_scope_nothing_is_changed(
-    service: Service, reader: Api, admin: AccessToken, change: Change
+    idle: Service, reader: Api, admin: AccessToken, change: Change
 ) -> None:
-    before, method = state(service), _method(change)
-    answer = Api(service).request(method, change.path, content=change.content, headers=change.headers)
+    before, method = state(idle), _method(change)
+    answer = Api(idle).request(method, change.path, content=change.content, headers=change.headers)
     assert answer.status_code == 401
     if change.needs is Scope.TUNE:
         answer = reader.request(method, change.path, content=change.content, headers=change.headers)
         assert (answer.status_code, answer.json()["type"]) == (403, "urn:autokd:problem:scope")
         # The token that is sent counts, and not the session of somebody who may do more.
-        session = service.context.sessions.start(admin)
+        session = idle.context.sessions.start(admin)
         both = {**change.headers, "Cookie": f"autokd_session_8321={session}"}
         answer = reader.request(method, change.path, content=change.content, headers=both)
         assert answer.status_code == 403
-    assert state(service) == before
+    assert state(idle) == before
 
 
-def test_every_change_leaves_a_line(service: Service, tuner: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_change_leaves_a_line(idle: Service, tuner: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     async def checked(*_: object, **__: object) -> Printed:
         return Printed(0, b'{"study": "", "problems": [], "warnings": [], "participants": []}', b"")
 
     # That check is a process of its own, and has tests of its own.
     monkeypatch.setattr(recipes, "run_autokd", checked)
-    store = service.context.opened.store
+    store = idle.context.opened.store
     for (method, _), change in CHANGES.items():
         before = audit.lines(store)
         answer = tuner.request(

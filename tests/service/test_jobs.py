@@ -6,7 +6,6 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,42 +19,23 @@ from autokd.store import Store, audit
 from autokd.store.job_queue import ClaimedJob, JobQueue
 from autokd.store.jobs import Jobs
 from autokd.workflows.tokens import create, revoke
-from tests.service.conftest import Api, settings
+from tests.service.conftest import Api
 
 JOBS = "/v1/jobs"
 TUNE: dict[str, Any] = {"what": "tune", "study": "digits", "pairs": ["4,9"]}
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    opened = Service(settings(tmp_path_factory.mktemp("jobs") / "home", studies=()), fresh_seconds=0)
-    yield opened
-    opened.close()
+def store(idle: Service) -> Store:
+    return idle.context.opened.store
 
 
-@pytest.fixture(scope="module")
-def api(service: Service) -> Api:
-    """A client that may tune."""
-    return Api(service, create(service.context.settings.address, name="tuner", scope=Scope.TUNE).text)
+def post(tuner: Api, headers: dict[str, str] | None = None, **more: Any) -> Any:
+    return tuner.request("POST", JOBS, json={**TUNE, **more}, headers=headers or {})
 
 
-@pytest.fixture(scope="module")
-def reader(service: Service) -> Api:
-    """A client that may read."""
-    return Api(service, create(service.context.settings.address, name="reader", scope=Scope.READ).text)
-
-
-@pytest.fixture(scope="module")
-def store(service: Service) -> Store:
-    return service.context.opened.store
-
-
-def post(api: Api, headers: dict[str, str] | None = None, **more: Any) -> Any:
-    return api.request("POST", JOBS, json={**TUNE, **more}, headers=headers or {})
-
-
-def posted(api: Api, **more: Any) -> int:
-    answer = post(api, **more)
+def posted(tuner: Api, **more: Any) -> int:
+    answer = post(tuner, **more)
     assert answer.status_code == 202, answer.text
     number: int = answer.json()["id"]
     return number
@@ -70,11 +50,11 @@ def taken(store: Store, id: int) -> ClaimedJob:
     return driver
 
 
-def test_a_post_is_answered_with_the_place_of_a_queued_job(api: Api) -> None:
+def test_a_post_is_answered_with_the_place_of_a_queued_job(tuner: Api) -> None:
     more: dict[str, Any] = {"try": ["T=4,alpha=0.9,transfer_set=both"]}
-    answer = post(api, trials=12, position="student", **more)
+    answer = post(tuner, trials=12, position="student", **more)
     assert answer.status_code == 202
-    job = api.json(answer.headers["location"])
+    job = tuner.json(answer.headers["location"])
     assert answer.headers["location"] == f"{JOBS}/{job['id']}"
     assert (job["state"], job["who"], job["what"], job["study"]) == ("queued", "tuner", "tune", "digits")
     assert job["request"] == {
@@ -123,10 +103,10 @@ def test_a_post_is_answered_with_the_place_of_a_queued_job(api: Api) -> None:
     ],
 )
 def test_what_does_not_exist_is_refused_with_its_field(
-    api: Api, store: Store, request_: dict[str, Any], field: str
+    tuner: Api, store: Store, request_: dict[str, Any], field: str
 ) -> None:
     before = [job.id for job in Jobs(store).jobs()]
-    answer = api.request("POST", JOBS, json=request_)
+    answer = tuner.request("POST", JOBS, json=request_)
     assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
     assert [job.id for job in Jobs(store).jobs()] == before
 
@@ -145,22 +125,22 @@ def test_what_does_not_exist_is_refused_with_its_field(
     ],
 )
 def test_a_request_that_is_not_valid_is_refused(
-    api: Api, more: dict[str, Any], status: int, field: str
+    tuner: Api, more: dict[str, Any], status: int, field: str
 ) -> None:
-    answer = post(api, **more)
+    answer = post(tuner, **more)
     assert (answer.status_code, answer.json()["field"]) == (status, field), answer.text
 
 
-def test_the_same_key_is_the_same_job_of_one_token(api: Api, store: Store, service: Service) -> None:
+def test_the_same_key_is_the_same_job_of_one_token(tuner: Api, store: Store, idle: Service) -> None:
     key = {"Idempotency-Key": "nightly-1"}
-    first, again = post(api, key), post(api, key)
+    first, again = post(tuner, key), post(tuner, key)
     assert first.status_code == again.status_code == 202
     assert first.headers["location"] == again.headers["location"]
-    other = post(api, key, pairs=["9,4"])
+    other = post(tuner, key, pairs=["9,4"])
     assert (other.status_code, other.json()["field"]) == (422, "Idempotency-Key")
-    somebody = Api(service, create(service.context.settings.address, name="other", scope=Scope.TUNE).text)
+    somebody = Api(idle, create(idle.context.settings.address, name="other", scope=Scope.TUNE).text)
     assert post(somebody, key).headers["location"] != first.headers["location"]
-    assert post(api, {"Idempotency-Key": "a b"}).status_code == 422
+    assert post(tuner, {"Idempotency-Key": "a b"}).status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -173,23 +153,23 @@ def test_the_same_key_is_the_same_job_of_one_token(api: Api, store: Store, servi
     ],
 )
 def test_what_has_failed_is_asked_for_again_as_it_was_posted(
-    api: Api, store: Store, request_: dict[str, Any]
+    tuner: Api, store: Store, request_: dict[str, Any]
 ) -> None:
-    first = api.request("POST", JOBS, json=request_).json()
+    first = tuner.request("POST", JOBS, json=request_).json()
     taken(store, first["id"]).end(JobState.FAILED, reason="the disk was full")
-    failed = api.json(f"{JOBS}/{first['id']}")
+    failed = tuner.json(f"{JOBS}/{first['id']}")
     assert failed["request"] == request_
-    again = api.request("POST", JOBS, json=failed["request"])
+    again = tuner.request("POST", JOBS, json=failed["request"])
     assert again.status_code == 202, again.text
     retried = again.json()
     assert retried["id"] > first["id"]
     assert (retried["state"], retried["request"], retried["reason"]) == ("queued", request_, None)
-    assert api.json(f"{JOBS}/{first['id']}") == failed
+    assert tuner.json(f"{JOBS}/{first['id']}") == failed
 
 
-def test_jobs_are_listed_by_state_and_study_in_pages(api: Api, reader: Api) -> None:
-    first, second = posted(api, study="digits_iid"), posted(api, study="digits_iid")
-    api.request("POST", f"{JOBS}/{first}/cancel")
+def test_jobs_are_listed_by_state_and_study_in_pages(tuner: Api, reader: Api) -> None:
+    first, second = posted(tuner, study="digits_iid"), posted(tuner, study="digits_iid")
+    tuner.request("POST", f"{JOBS}/{first}/cancel")
     path = f"{JOBS}?study=digits_iid"
     listed = reader.json(path)
     assert [job["id"] for job in listed] == [second, first]
@@ -200,49 +180,49 @@ def test_jobs_are_listed_by_state_and_study_in_pages(api: Api, reader: Api) -> N
     assert reader.get(f"{JOBS}?state=dreaming").status_code == 422
 
 
-def test_who_may_only_read_starts_and_cancels_nothing(api: Api, reader: Api) -> None:
-    number = posted(api)
+def test_who_may_only_read_starts_and_cancels_nothing(tuner: Api, reader: Api) -> None:
+    number = posted(tuner)
     for answer in (post(reader), reader.request("POST", f"{JOBS}/{number}/cancel")):
         assert (answer.status_code, answer.json()["way_out"]) == (403, "use a token made with --scope tune")
     assert reader.json(f"{JOBS}/{number}")["state"] == "queued"
 
 
 @pytest.mark.parametrize("path", ["/999999", "/999999/events"])
-def test_an_unknown_job_is_said_so(api: Api, path: str) -> None:
-    assert api.get(f"{JOBS}{path}").json()["type"] == "urn:autokd:problem:job"
-    assert api.request("POST", f"{JOBS}/999999/cancel").status_code == 404
-    assert api.get(f"{JOBS}/x").status_code == 422
+def test_an_unknown_job_is_said_so(tuner: Api, path: str) -> None:
+    assert tuner.get(f"{JOBS}{path}").json()["type"] == "urn:autokd:problem:job"
+    assert tuner.request("POST", f"{JOBS}/999999/cancel").status_code == 404
+    assert tuner.get(f"{JOBS}/x").status_code == 422
 
 
-def test_progress_and_the_time_that_is_left_are_those_of_the_driver(api: Api, store: Store) -> None:
-    number = posted(api)
+def test_progress_and_the_time_that_is_left_are_those_of_the_driver(tuner: Api, store: Store) -> None:
+    number = posted(tuner)
     driver = taken(store, number)
     driver.run()
     driver.progress({"stage": "tune", "done": 3, "left": 9, "seconds_left": 60.0}, fruitful=True)
-    job = api.json(f"{JOBS}/{number}")
+    job = tuner.json(f"{JOBS}/{number}")
     assert (job["state"], job["progress"]["done"], job["progress"]["left"]) == ("running", 3, 9)
     assert 50 < job["progress"]["seconds_left"] <= 60
     assert job["driver"]
     driver.end(JobState.FAILED, reason="pair 4->9 has no data")
-    job = api.json(f"{JOBS}/{number}")
+    job = tuner.json(f"{JOBS}/{number}")
     assert (job["state"], job["reason"]) == ("failed", "pair 4->9 has no data")
     assert (job["progress"]["seconds_left"], job["driver"]) == (None, None)
 
 
-def test_cancelling_asks_the_driver_and_what_is_over_stays(api: Api, store: Store) -> None:
-    number = posted(api)
+def test_cancelling_asks_the_driver_and_what_is_over_stays(tuner: Api, store: Store) -> None:
+    number = posted(tuner)
     driver = taken(store, number)
     cancel = f"{JOBS}/{number}/cancel"
-    assert api.request("POST", cancel).json()["asked_to_cancel"] == "tuner"
+    assert tuner.request("POST", cancel).json()["asked_to_cancel"] == "tuner"
     assert driver.renew() == "tuner"
     driver.end(JobState.SUCCEEDED, result=[])
-    assert api.request("POST", cancel).json()["state"] == "succeeded"
+    assert tuner.request("POST", cancel).json()["state"] == "succeeded"
 
 
-def test_every_change_is_a_line_of_the_audit(api: Api, store: Store) -> None:
-    answer = post(api, {"X-Request-ID": "from-a-test"})
+def test_every_change_is_a_line_of_the_audit(tuner: Api, store: Store) -> None:
+    answer = post(tuner, {"X-Request-ID": "from-a-test"})
     number = answer.json()["id"]
-    api.request("POST", f"{JOBS}/{number}/cancel")
+    tuner.request("POST", f"{JOBS}/{number}/cancel")
     cancelled, added = audit.lines(store, limit=2)
     assert (added.what, added.subject, added.who, added.request) == (
         "job.add",
@@ -256,15 +236,15 @@ def test_every_change_is_a_line_of_the_audit(api: Api, store: Store) -> None:
         str(number),
         {"state": "cancelled"},
     )
-    assert api.headers["Authorization"].count(str(added.token)) == 1
+    assert tuner.headers["Authorization"].count(str(added.token)) == 1
     before = len(audit.lines(store))
-    assert api.request("POST", f"{JOBS}/{number}/cancel").status_code == 200
+    assert tuner.request("POST", f"{JOBS}/{number}/cancel").status_code == 200
     assert len(audit.lines(store)) == before
 
 
-def events_of(api: Api, path: str, **headers: str) -> list[dict[str, Any]]:
+def events_of(tuner: Api, path: str, **headers: str) -> list[dict[str, Any]]:
     """The events of a stream, which has ended."""
-    answer = api.get(path, accept="text/event-stream", **headers)
+    answer = tuner.get(path, accept="text/event-stream", **headers)
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     events = []
     for block in answer.text.strip().split("\n\n"):
@@ -275,8 +255,8 @@ def events_of(api: Api, path: str, **headers: str) -> list[dict[str, Any]]:
     return events
 
 
-def test_a_stream_has_what_polling_has_and_goes_on_where_it_was_cut(api: Api, store: Store) -> None:
-    number = posted(api)
+def test_a_stream_has_what_polling_has_and_goes_on_where_it_was_cut(tuner: Api, store: Store) -> None:
+    number = posted(tuner)
     path = f"{JOBS}/{number}/events"
     driver = taken(store, number)
 
@@ -289,31 +269,31 @@ def test_a_stream_has_what_polling_has_and_goes_on_where_it_was_cut(api: Api, st
 
     thread = threading.Thread(target=work)
     thread.start()
-    streamed = events_of(api, path)
+    streamed = events_of(tuner, path)
     thread.join()
     assert [event["what"] for event in streamed] == ["state", "state", "state", "verdict", "verdict", "state"]
     assert streamed[-1]["data"] == {"state": "succeeded"}
-    assert api.json(path) == streamed
-    assert api.json(f"{path}?after=4") == streamed[4:]
-    assert events_of(api, path, last_event_id="4") == streamed[4:]
-    assert events_of(api, f"{path}?after=5", last_event_id="1") == streamed[5:]
-    assert events_of(api, path, last_event_id="4x") == streamed
-    assert api.get(path, accept="image/png").status_code == 406
+    assert tuner.json(path) == streamed
+    assert tuner.json(f"{path}?after=4") == streamed[4:]
+    assert events_of(tuner, path, last_event_id="4") == streamed[4:]
+    assert events_of(tuner, f"{path}?after=5", last_event_id="1") == streamed[5:]
+    assert events_of(tuner, path, last_event_id="4x") == streamed
+    assert tuner.get(path, accept="image/png").status_code == 406
 
 
 def test_a_stream_ends_with_its_token_and_with_its_server(
-    service: Service, store: Store, monkeypatch: pytest.MonkeyPatch
+    idle: Service, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autokd.service.feed._QUIET_SECONDS", 0.2)
     monkeypatch.setattr("autokd.service.streams._LOOK_SECONDS", 0.1)
-    address = service.context.settings.address
-    short = Api(service, create(address, name="short", scope=Scope.TUNE).text)
+    address = idle.context.settings.address
+    short = Api(idle, create(address, name="short", scope=Scope.TUNE).text)
     number = posted(short)
     threading.Timer(0.4, revoke, [address, "short"]).start()
     answer = short.get(f"{JOBS}/{number}/events", accept="text/event-stream")
     assert ": ping" in answer.text
 
-    feed = Feed(service.context.opened)
+    feed = Feed(idle.context.opened)
 
     async def closed() -> list[int]:
         asyncio.get_running_loop().call_later(0.3, feed.close)
@@ -322,5 +302,5 @@ def test_a_stream_ends_with_its_token_and_with_its_server(
     assert asyncio.run(closed()) == [1]
 
 
-def test_a_job_has_no_place_of_the_home(api: Api, home: Path) -> None:
-    assert str(home) not in json.dumps(api.json(JOBS))
+def test_a_job_has_no_place_of_the_home(tuner: Api, home: Path) -> None:
+    assert str(home) not in json.dumps(tuner.json(JOBS))

@@ -4,52 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from html import unescape
 
 import pytest
 
-from autokd.core.access_token import Scope
 from autokd.core.job import JobState
 from autokd.service.app import Service
 from autokd.service.pages.rendering import duration
 from autokd.service.pages.work import work_of
 from autokd.store.job_queue import ClaimedJob, JobQueue
 from autokd.store.jobs import Jobs
-from autokd.workflows.tokens import create
-from tests.service.conftest import Api, settings
+from tests.service.conftest import Api
 
 WORK = "/studies/digits/work"
 REQUEST = {"what": "tune", "study": "digits", "pairs": ["4,9", "9,4"], "trials": 8, "budget": {"seconds": 90}}
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service whose jobs nobody does."""
-    opened = Service(settings(tmp_path_factory.mktemp("work") / "home", studies=()), fresh_seconds=0)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def tuner(service: Service) -> Api:
-    return Api(service, create(service.context.settings.address, name="tuner", scope=Scope.TUNE).text)
-
-
-@pytest.fixture(scope="module")
-def reader(service: Service) -> Api:
-    return Api(service, create(service.context.settings.address, name="reader", scope=Scope.READ).text)
 
 
 def words(text: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
-def test_a_job_is_shown_from_its_post_to_its_end(service: Service, tuner: Api, reader: Api) -> None:
+def test_a_job_is_shown_from_its_post_to_its_end(idle: Service, tuner: Api, reader: Api) -> None:
     assert "Nothing is at work" in reader.get(WORK).text
-    before = work_of(service.context, "digits", None).version
+    before = work_of(idle.context, "digits", None).version
     job = tuner.request("POST", "/v1/jobs", json=REQUEST).json()
-    after = work_of(service.context, "digits", None).version
+    after = work_of(idle.context, "digits", None).version
     assert before != after
     text = tuner.get(WORK).text
     assert (
@@ -68,12 +47,12 @@ def test_a_job_is_shown_from_its_post_to_its_end(service: Service, tuner: Api, r
     assert retried is not None
     again = tuner.request("POST", "/v1/jobs", json=json.loads(unescape(retried[1]))).json()
     assert (again["id"], again["request"]) == (job["id"] + 1, job["request"])
-    assert work_of(service.context, "digits", None).version != after
+    assert work_of(idle.context, "digits", None).version != after
 
 
-def test_progress_is_that_of_the_json(service: Service, tuner: Api) -> None:
+def test_progress_is_that_of_the_json(idle: Service, tuner: Api) -> None:
     number = tuner.request("POST", "/v1/jobs", json=REQUEST).json()["id"]
-    store = service.context.opened.store
+    store = idle.context.opened.store
     claim = JobQueue(store).claim(Jobs(store).job(number), seconds=30)
     assert claim is not None
     driver = ClaimedJob(store, number, claim, seconds=60)
