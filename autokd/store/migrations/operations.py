@@ -23,3 +23,12 @@ def add_columns(table: str, *columns: sa.Column[object]) -> None:
     for column in columns:
         if column.name not in present:
             op.add_column(table, column)
+
+
+def create_indexes(table: str, *columns: str) -> None:
+    """Create an index of each of those columns, under the name that `Base` gives it, unless it exists."""
+    # MySQL has no CREATE INDEX IF NOT EXISTS.
+    present = {index["name"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
+    for column in columns:
+        if (name := f"ix_{table}_{column}") not in present:
+            op.create_index(name, table, [column])

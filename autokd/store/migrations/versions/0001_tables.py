@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
 from sqlalchemy import Column, Double, ForeignKey, Integer, String
 
-from autokd.store.migrations.operations import create_table
+from autokd.store.migrations.operations import create_indexes, create_table
 from autokd.store.tables import LONG_BYTES, LONG_TEXT
 
 revision = "0001"
@@ -61,10 +60,7 @@ def upgrade() -> None:
         Column("failure", String(32)),
         Column("reason", LONG_TEXT, nullable=False),
     )
-    # MySQL has no CREATE INDEX IF NOT EXISTS.
-    present = sa.inspect(op.get_bind()).get_indexes("autokd_run")
-    if "ix_autokd_run_study" not in {index["name"] for index in present}:
-        op.create_index("ix_autokd_run_study", "autokd_run", ["study"])
+    create_indexes("autokd_run", "study")
     create_table(
         "autokd_run_correct",
         Column("run_id", Integer, ForeignKey("autokd_run.id"), primary_key=True),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from alembic import op
-from sqlalchemy import Column, Double, ForeignKey, Integer, String, UniqueConstraint, inspect
+from sqlalchemy import Column, Double, ForeignKey, Integer, String, UniqueConstraint
 
-from autokd.store.migrations.operations import create_table
+from autokd.store.migrations.operations import create_indexes, create_table
 from autokd.store.tables import LONG_TEXT
 
 revision = "0014"
@@ -39,10 +38,7 @@ def upgrade() -> None:
         Column("events", Integer, nullable=False),
         UniqueConstraint("same"),
     )
-    present = {index["name"] for index in inspect(op.get_bind()).get_indexes("autokd_job")}
-    for column in ("study", "state"):
-        if (name := f"ix_autokd_job_{column}") not in present:
-            op.create_index(name, "autokd_job", [column])
+    create_indexes("autokd_job", "study", "state")
     create_table(
         "autokd_job_event",
         Column("job_id", Integer, ForeignKey("autokd_job.id"), primary_key=True),

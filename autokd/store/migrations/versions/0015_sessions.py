@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from alembic import op
-from sqlalchemy import Column, Double, ForeignKey, String, inspect
+from sqlalchemy import Column, Double, ForeignKey, String
 
-from autokd.store.migrations.operations import create_table
+from autokd.store.migrations.operations import create_indexes, create_table
 
 revision = "0015"
 down_revision = "0014"
@@ -20,6 +19,4 @@ def upgrade() -> None:
         Column("created", Double, nullable=False),
         Column("used", Double, nullable=False),
     )
-    present = {index["name"] for index in inspect(op.get_bind()).get_indexes("autokd_session")}
-    if (name := "ix_autokd_session_token_id") not in present:
-        op.create_index(name, "autokd_session", ["token_id"])
+    create_indexes("autokd_session", "token_id")
