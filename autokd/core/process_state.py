@@ -9,34 +9,49 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
-_PER_TORCH: Final[tuple[tuple[Callable[[Any], Any], Callable[[Any, Any], object], Any], ...]] = (
-    (lambda torch: torch.get_default_dtype(), lambda torch, kind: torch.set_default_dtype(kind), "float32"),
-    (lambda torch: torch.is_grad_enabled(), lambda torch, mode: torch.set_grad_enabled(mode), True),
-    (lambda torch: torch.get_num_threads(), lambda torch, number: torch.set_num_threads(number), None),
+_PER_TORCH: Final[
+    tuple[tuple[Callable[[Any], Any], Callable[[Any, Any], object], Callable[[Any], Any]], ...]
+] = (
+    (
+        lambda torch: torch.get_default_dtype(),
+        lambda torch, kind: torch.set_default_dtype(kind),
+        lambda torch: torch.float32,
+    ),
+    (
+        lambda torch: torch.is_grad_enabled(),
+        lambda torch, mode: torch.set_grad_enabled(mode),
+        lambda torch: True,
+    ),
+    (
+        lambda torch: torch.get_num_threads(),
+        lambda torch, number: torch.set_num_threads(number),
+        # It depends on the machine, so it stays.
+        lambda torch: torch.get_num_threads(),
+    ),
     (
         lambda torch: torch.get_deterministic_debug_mode(),
         lambda torch, mode: torch.set_deterministic_debug_mode(mode),
-        0,
+        lambda torch: 0,
     ),
     (
         lambda torch: torch.get_float32_matmul_precision(),
         lambda torch, kind: torch.set_float32_matmul_precision(kind),
-        "highest",
+        lambda torch: "highest",
     ),
     (
         lambda torch: torch.backends.cudnn.benchmark,
         lambda torch, mode: setattr(torch.backends.cudnn, "benchmark", mode),
-        False,
+        lambda torch: False,
     ),
     (
         lambda torch: torch.get_default_device().type,
         # Not the CPU itself: a device that is set has a cost with every call.
         lambda torch, kind: torch.set_default_device(None if kind == "cpu" else kind),
-        "cpu",
+        lambda torch: "cpu",
     ),
 )
 """Settings of PyTorch that scripts change when they are imported: how each is asked for and set, and what it
-is where PyTorch was not imported before; None where that depends on the machine."""
+is where PyTorch was not imported before."""
 
 
 @contextmanager
@@ -57,14 +72,17 @@ def undisturbed(program: str) -> Iterator[None]:
         _put_back(settings)
 
 
-def _settings() -> list[Any]:
+def _settings() -> list[Any] | None:
+    """Return PyTorch's settings; None if it is not imported yet."""
     torch = sys.modules.get("torch")
-    return [usual if torch is None else ask(torch) for ask, _, usual in _PER_TORCH]
+    return None if torch is None else [ask(torch) for ask, _, _ in _PER_TORCH]
 
 
-def _put_back(settings: list[Any]) -> None:
+def _put_back(settings: list[Any] | None) -> None:
     torch = sys.modules.get("torch")
-    for (ask, set_, _), before in zip(_PER_TORCH if torch is not None else (), settings, strict=False):
-        before = torch.float32 if before == "float32" else before  # type: ignore[union-attr]
-        if before is not None and ask(torch) != before:
-            set_(torch, before)
+    if torch is None:
+        return
+    before = [usual(torch) for _, _, usual in _PER_TORCH] if settings is None else settings
+    for (ask, set_, _), value in zip(_PER_TORCH, before, strict=True):
+        if ask(torch) != value:
+            set_(torch, value)
