@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert, select
-from sqlalchemy.orm import Session
 
-from autokd.store.db_errors import translate_errors, validated
+from autokd.store.db_errors import translate_errors, translated_session, validated
 from autokd.store.job_tables import AuditRow
 from autokd.store.leases import Now
 from autokd.store.store import Store
@@ -66,7 +65,7 @@ def lines(store: Store, *, before: int | None = None, limit: int = 100) -> tuple
     if before is not None:
         query = query.where(AuditRow.id < before)
     engine = store.optuna_storage.engine
-    with translate_errors(engine.url), Session(engine) as session, validated("its audit"):
+    with translated_session(engine) as session, validated("its audit"):
         return tuple(
             AuditLine(
                 id=row.id,

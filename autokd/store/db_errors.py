@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Final, NoReturn
 
 from optuna.exceptions import OptunaError
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 
 from autokd.errors import AutokdError, StoreError, StoreUnreachable
 from autokd.store.url import redacted, secrets
@@ -49,6 +50,13 @@ def translate_errors(url: URL) -> Iterator[None]:
         if type(error).__module__.partition(".")[0] not in _DRIVERS:
             raise
         _raise_ours(error, url)
+
+
+@contextmanager
+def translated_session(engine: Engine, *, expire_on_commit: bool = True) -> Iterator[Session]:
+    """Open a session of a database, whose errors are ours; see `translate_errors`."""
+    with translate_errors(engine.url), Session(engine, expire_on_commit=expire_on_commit) as session:
+        yield session
 
 
 def _raise_ours(error: Exception, url: URL) -> NoReturn:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from autokd.core.job import Job, JobState
 from autokd.errors import LeaseLost
-from autokd.store.db_errors import translate_errors, validated
+from autokd.store.db_errors import translated_session, validated
 from autokd.store.job_tables import JobEventRow, JobRow
 from autokd.store.jobs import add_event, at_work, end_job, job_of, query_of_jobs
 from autokd.store.leases import Now, new_token
@@ -33,13 +33,13 @@ class JobQueue:
     def unfinished(self) -> tuple[Job, ...]:
         """Return the jobs that are not over, the oldest first; those that are not `alive` can be claimed."""
         query = query_of_jobs().where(JobRow.state.in_(at_work())).order_by(JobRow.id)
-        with _session(self._engine) as session:
+        with translated_session(self._engine) as session:
             return tuple(job_of(row) for row in session.execute(query))
 
     def free(self, id: int, claim: str) -> None:
         """Give back the claim of a driver that has died."""
         row = update(JobRow).where(JobRow.id == id, JobRow.claim == claim)
-        with _session(self._engine) as session, session.begin():
+        with translated_session(self._engine) as session, session.begin():
             session.execute(row.values(claim=None, owner=None, expires=None))
 
     def claim(self, job: Job, *, seconds: float) -> str | None:
@@ -52,7 +52,7 @@ class JobQueue:
             seconds: How long the driver may take to answer.
         """
         claim = new_token()
-        with _session(self._engine) as session, session.begin():
+        with translated_session(self._engine) as session, session.begin():
             mine = update(JobRow).where(
                 JobRow.id == job.id,
                 JobRow.state == job.state.value,
@@ -76,13 +76,13 @@ class JobQueue:
         if job.reason == reason:
             return
         row = update(JobRow).where(JobRow.id == job.id, JobRow.claim.is_(None))
-        with _session(self._engine) as session, session.begin():
+        with translated_session(self._engine) as session, session.begin():
             session.execute(row.where(JobRow.state == JobState.QUEUED.value).values(reason=reason))
 
     def counts(self) -> Mapping[JobState, int]:
         """Return the number of jobs in each state that has one."""
         query = select(JobRow.state, func.count()).group_by(JobRow.state)
-        with _session(self._engine) as session, validated("its jobs"):
+        with translated_session(self._engine) as session, validated("its jobs"):
             return {JobState(state): count for state, count in session.execute(query)}
 
 
@@ -113,7 +113,7 @@ class ClaimedJob:
     def told(self, what: str) -> tuple[Mapping[str, Any], ...]:
         """Return what events of a kind say so far, also those of drivers before this one, in order."""
         rows = select(JobEventRow.data).where(JobEventRow.job_id == self.id, JobEventRow.what == what)
-        with _session(self._engine) as session, validated(f"the events of job {self.id}"):
+        with translated_session(self._engine) as session, validated(f"the events of job {self.id}"):
             return tuple(map(json.loads, session.scalars(rows.order_by(JobEventRow.number))))
 
     def renew(self) -> str:
@@ -170,7 +170,7 @@ class ClaimedJob:
 
     @contextmanager
     def _changing(self) -> Iterator[Session]:
-        with _session(self._engine) as session, session.begin():
+        with translated_session(self._engine) as session, session.begin():
             yield session
 
     def _set(self, session: Session, **values: Any) -> None:
@@ -178,9 +178,3 @@ class ClaimedJob:
         changed: Any = session.execute(row.values(**values))
         if changed.rowcount != 1:
             raise LeaseLost(f"another driver has taken over job {self.id}; this one does nothing more")
-
-
-@contextmanager
-def _session(engine: Any) -> Iterator[Session]:
-    with translate_errors(engine.url), Session(engine) as session:
-        yield session

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Final, final
 
 from sqlalchemy import Row, Select, func, insert, select, update
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from autokd.core.job import Job, JobEvent, JobState
 from autokd.errors import InputError
-from autokd.store.db_errors import translate_errors, validated
+from autokd.store.db_errors import translated_session, validated
 from autokd.store.job_tables import JobEventRow, JobRow
 from autokd.store.leases import Now
 from autokd.store.process import Process
@@ -192,10 +192,8 @@ class Jobs:
             raise NoSuchJob(f"there is no job {id}; GET /v1/jobs lists them")
         return row
 
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        with translate_errors(self._engine.url), Session(self._engine, expire_on_commit=False) as session:
-            yield session
+    def _session(self) -> AbstractContextManager[Session]:
+        return translated_session(self._engine, expire_on_commit=False)
 
 
 def query_of_jobs() -> Select[JobRow, bool, float]:

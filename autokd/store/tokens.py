@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from autokd.core.access_token import AccessToken, Scope
 from autokd.errors import InputError
-from autokd.store.db_errors import translate_errors, validated
+from autokd.store.db_errors import translated_session, validated
 from autokd.store.leases import Now
 from autokd.store.store import Store
 from autokd.store.tables import TokenRow
@@ -99,9 +98,6 @@ def _now(session: Session) -> float:
     return session.execute(select(Now())).scalar_one()
 
 
-@contextmanager
-def session_of(store: Store) -> Iterator[Session]:
+def session_of(store: Store) -> AbstractContextManager[Session]:
     """Open a session of the database, whose errors are ours."""
-    engine = store.optuna_storage.engine
-    with translate_errors(engine.url), Session(engine) as session:
-        yield session
+    return translated_session(store.optuna_storage.engine)

@@ -61,7 +61,7 @@ class KeptRecommendations:
         self._doubtful.discard(pair)
         return self._kept[pair][0]
 
-    def pop(self, pair: AnyPair, _: None = None) -> None:
+    def forget(self, pair: AnyPair) -> None:
         """Forget the recommendation of a pair, if there is one."""
         self._kept.pop(pair, None)
 

@@ -248,8 +248,9 @@ class StoredResults:
         self._recommendations.doubt(lambda pair: self.study(pair) in studies)
 
     def _forget_judged(self, pair: AnyPair) -> None:
-        for kept in (self._judged, self._derived, self._recommendations):
-            kept.pop(pair, None)
+        self._judged.pop(pair, None)
+        self._derived.pop(pair, None)
+        self._recommendations.forget(pair)
 
     def prices(self, pair: AnyPair) -> Prices | None:
         """Return what runs of a pair cost; None if only the store was read."""

@@ -41,7 +41,7 @@ class Results:
     def change(self, pair: Pair, result: object) -> None:
         self.judged[pair] = result
         if pair == PAIR:
-            self.kept.pop(PAIR)
+            self.kept.forget(PAIR)
         self.kept.doubt(lambda changed: changed == pair)
 
 
