@@ -28,6 +28,7 @@ from autokd.federation.label_space import LabelSpace, numbers_in_doubt
 from autokd.federation.measured import Doubt, Measured, Share, answers, contradiction, doubt
 from autokd.federation.networks import initial_seed
 from autokd.federation.questions import ask
+from autokd.federation.readings import in_whole_grey, right_answers
 from autokd.federation.source_changes import checkpoint_hash
 from autokd.models.adapter import Adapted, external_network, input_shape, network_code
 from autokd.models.building import build_for
@@ -266,6 +267,7 @@ def _measure(
     doubtful = doubt(module, own, predictions, compute, declared=declared, facts=facts)
     measured = Measured(number=number, architecture=participant.architecture.name, own=share, doubt=doubtful)
     findings.measured[number] = measured
+    _tell_of_grey(module, own, participant, share, where, compute, findings)
     hint = "" if doubtful is None else _hint(doubtful, where)
     said = f"{share.accuracy:.1%} of its own data are right"
     against = contradiction(declared, facts)
@@ -288,6 +290,28 @@ def _measure(
         + (hint or "; see its input (mean, std), labels and data"),
     )
     return None
+
+
+def _tell_of_grey(
+    module: Adapted,
+    own: Dataset,
+    participant: ExternalParticipant,
+    share: Share,
+    where: str,
+    compute: Compute,
+    findings: Findings,
+) -> None:
+    """Warn where the two usual ways to make colour images grey answer differently."""
+    reading = in_whole_grey(participant.input, own)
+    if reading is None:
+        return
+    other = right_answers(module, own, compute, np.arange(len(own.labels)), reading).mean()
+    if other != share.accuracy:
+        findings.warn(
+            f"{where}.input.channels",
+            f"{share.accuracy:.2%} of its own data are right with grey as torchvision's Grayscale makes it "
+            f"of tensors, {reading.words} it would be {other:.2%}: {reading.way_out}",
+        )
 
 
 def _are_equal(weights: Weights, others: Weights) -> bool:

@@ -125,6 +125,30 @@ def plausible(declared: Input, facts: Facts) -> list[Reading]:
     return readings
 
 
+def in_whole_grey(declared: Input, data: Dataset) -> Reading | None:
+    """Return the other way to make colour images grey, or None where the network takes them as they are.
+
+    A network's `channels: 1` is done in floating point, as torchvision's `Grayscale` does with tensors of
+    floats; Pillow's `convert("L")` rounds to whole numbers.
+    """
+    if declared.channels != 1 or data.is_tensor or data.images.shape[1] != 3 or data.images.dtype != np.uint8:
+        return None
+    return Reading(
+        words='with grey in whole numbers, as Pillow\'s convert("L") makes it,',
+        way_out="was it trained on these? Then say federation.images: {channels: 1}, or store grey images",
+        mean=declared.mean,
+        std=declared.std,
+        change=_whole_grey,
+    )
+
+
+def _whole_grey(pixels: Tensor) -> Tensor:
+    """Return colour pixels in [0, 1] as three equal channels. Source: Pillow, libImaging/Convert.c, L24."""
+    red, green, blue = (pixels * 255).round().to(torch.int32).unbind(dim=1)
+    grey = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
+    return (grey / 255).unsqueeze(1).expand(-1, 3, -1, -1)
+
+
 def _of_tensors(declared: Input, facts: TensorFacts) -> list[Reading]:
     """Return the readings of tensors: standardised or not. Token ids have one only."""
     if facts.is_whole:
