@@ -23,7 +23,7 @@ from autokd.service.app import Service
 from autokd.workflows.tokens import create
 from tests.docker.files import FOLDER
 from tests.service.conftest import settings
-from tests.service.serving import served_in_a_thread
+from tests.service.serving import served_in_a_thread, until
 
 NAME = "tuning.example.org"
 CLIENT = "127.0.0.2"
@@ -148,8 +148,9 @@ def test_who_asks_is_the_client_of_the_proxy_and_of_nobody_else(
     transport = httpx.HTTPTransport(local_address="127.0.0.3")
     with httpx.Client(transport=transport, base_url=proxied.direct, timeout=60) as client:
         assert client.get("/healthz", headers={**forged, "X-Forwarded-Proto": "https"}).status_code == 200
-    clients = [facts["client"] for facts in asked(caplog)]
-    assert clients == [CLIENT, "127.0.0.3"]
+    # What was asked is logged after it is answered.
+    until(lambda: len(asked(caplog)) == 2)
+    assert [facts["client"] for facts in asked(caplog)] == [CLIENT, "127.0.0.3"]
 
 
 def test_the_cookie_of_a_browser_is_sent_by_tls_only_and_its_pages_may_change_something(

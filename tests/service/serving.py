@@ -1,9 +1,10 @@
-"""A service on a port of this machine, in a thread of the tests."""
+"""A service on a port of this machine, in a thread of the tests, and waiting for what it does."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -29,3 +30,11 @@ def served_in_a_thread(service: Service) -> Iterator[str]:
         service.context.feed.close()
         server.should_exit = True
         thread.join()
+
+
+def until(met: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.1)

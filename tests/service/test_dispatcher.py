@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from autokd.store import Store
 from autokd.store.job_queue import JobQueue
 from autokd.store.jobs import Jobs
 from tests.service.conftest import STUDY, settings, unpacked
+from tests.service.serving import until
 from tests.store.conftest import empty_database
 
 
@@ -44,14 +44,6 @@ def post(store: Store, recipe: str = "", **more: Any) -> int:
     recipe = recipe or recipe_hash(read_study_config("digits"))
     job, _ = Jobs(store).add(what=request["what"], study="digits", recipe=recipe, request=request, who="ci")
     return job.id
-
-
-def until(met: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def number_of(job: Job) -> int:
