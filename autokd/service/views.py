@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any, Final, TypeVar, cast
 
 from autokd.core.records import FederationFacts
@@ -16,7 +16,7 @@ from autokd.federation.federation import Federation
 from autokd.federation.lookup import find
 from autokd.federation.storage import federations_folder
 from autokd.service.catalogue import Catalogue
-from autokd.service.opened_store import OpenedStore, Snapshot
+from autokd.service.opened_store import SHARE, OpenedStore, Snapshot
 from autokd.store import Store
 from autokd.store.changes import Mark
 from autokd.workflows.kept_space import kept_space
@@ -30,6 +30,8 @@ _MOST_ANSWERS: Final = 256
 """Answers of one study that are kept until something changes."""
 _MOMENT_SECONDS: Final = 1.0
 """For so long after an answer was right, it is told to those who would have to wait for the next one."""
+_LONGEST_SECONDS: Final = 3.0
+"""For so long after it was right, an answer is told at most while answering anew takes its share of time."""
 
 T = TypeVar("T")
 
@@ -85,17 +87,18 @@ class _View:
         self.lock = Lock()
         self.answers: tuple[_Version | None, dict[Hashable, object]] = (None, {})
         self.last: dict[Hashable, tuple[object, float]] = {}
+        self.pause = -math.inf
         self._workspace: Workspace | None = None
         self._store: Store | None = None
         self._marks: Mapping[str, Mark] = {}
         self._state: object = None
         self._study: OpenStudy | None = None
 
-    def told(self, key: Hashable, value: object) -> object:
-        """Return an answer that is right, and remember when it was."""
+    def told(self, key: Hashable, value: object, when: float) -> object:
+        """Return an answer that was right at a time, and remember when."""
         if key not in self.last and len(self.last) >= _MOST_ANSWERS:
             self.last.clear()
-        self.last[key] = value, monotonic()
+        self.last[key] = value, when
         return value
 
     def study(self, workspace: Workspace, now: Snapshot) -> OpenStudy:
@@ -136,11 +139,15 @@ class Views:
 
     def __init__(self, catalogue: Catalogue, opened: OpenedStore) -> None:
         self.catalogue, self.opened = catalogue, opened
+        self._longest = _LONGEST_SECONDS if opened.fresh_seconds else 0.0
         self._views: OrderedDict[tuple[str, str | None], _View] = OrderedDict()
         self._lock = Lock()
 
     def answer(self, name: str, space: str | None, key: Hashable, compute: Callable[[OpenStudy], T]) -> T:
         """Return what `compute` returns for a study; the same value again while nothing has changed.
+
+        While a batch changes something all the time, what was right some seconds ago is told, too, so that
+        answering takes a share of the time only. Not so once somebody was told that a job is over.
 
         Args:
             name: Name of the study in the catalogue.
@@ -152,25 +159,31 @@ class Views:
         """
         workspace = self.catalogue.workspace(name, space)
         view = self._view(name, space)
+        asked = monotonic()
         now = self.opened.snapshot()
         version = _Version(workspace, now.store, _own_marks(workspace, now), _state_of_federations(workspace))
         kept = view.answers
         if version.same(kept[0]) and key in kept[1]:
-            return cast("T", view.told(key, kept[1][key]))
+            return cast("T", view.told(key, kept[1][key], asked))
         last, when = view.last.get(key, (None, -math.inf))
+        age = monotonic() - when if when > now.floor else math.inf
+        if monotonic() < view.pause and age < self._longest:
+            return cast("T", last)
         # While somebody makes answers anew, others are told what was right a moment ago.
-        if not view.lock.acquire(blocking=monotonic() - when > _MOMENT_SECONDS):
+        if not view.lock.acquire(blocking=age > _MOMENT_SECONDS):
             return cast("T", last)
         try:
             if not version.same(view.answers[0]):
                 view.answers = (version, {})
             answers = view.answers[1]
             if key not in answers:
+                began = thread_time()
                 value = compute(view.study(workspace, now))
                 if len(answers) >= _MOST_ANSWERS:
                     answers.clear()
                 answers[key] = value
-            return cast("T", view.told(key, answers[key]))
+                view.pause = max(monotonic(), view.pause) + (thread_time() - began) / SHARE
+            return cast("T", view.told(key, answers[key], asked))
         finally:
             view.lock.release()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Final, final
 
@@ -37,10 +37,16 @@ class Jobs:
     """The jobs in a store, for those who post and follow them; `JobQueue` is for those who do them.
 
     Each method is one transaction, and raises `StoreError` if the database reports an error.
+
+    Args:
+        on_over: Called with the numbers of those jobs that are read and are over, before they are returned.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, on_over: Callable[[Collection[int]], None] = lambda numbers: None
+    ) -> None:
         self._engine = store.optuna_storage.engine
+        self._on_over = on_over
 
     def add(
         self,
@@ -82,7 +88,7 @@ class Jobs:
             NoSuchJob: If there is none of that number.
         """
         with self._session() as session:
-            return job_of(self._one(session, id))
+            return self._read(job_of(self._one(session, id)))
 
     def jobs(
         self,
@@ -107,7 +113,9 @@ class Jobs:
         if before is not None:
             query = query.where(JobRow.id < before)
         with self._session() as session:
-            return tuple(job_of(row) for row in session.execute(query))
+            jobs = tuple(job_of(row) for row in session.execute(query))
+        self._on_over([job.id for job in jobs if job.state.is_over])
+        return jobs
 
     def number_unfinished(self) -> int:
         """Return how many jobs are not over."""
@@ -135,7 +143,7 @@ class Jobs:
             # A driver that is being started finds its claim gone.
             if not job.state.is_over and (job.state is JobState.QUEUED or not job.alive):
                 end_job(session, id, JobState.CANCELLED, f"cancelled by {who or 'somebody'}")
-            return job_of(self._one(session, id))
+            return self._read(job_of(self._one(session, id)))
 
     def events(self, id: int, *, after: int = 0, limit: int = 1000) -> tuple[JobEvent, ...]:
         """Return the events of a job with larger numbers than `after`, by number; see `job` for errors."""
@@ -148,16 +156,21 @@ class Jobs:
                 .limit(limit)
             )
             with validated(f"the events of job {id}"):
-                return tuple(
+                events = tuple(
                     JobEvent(number=row.number, at=row.at, what=row.what, data=json.loads(row.data))
                     for row in rows
                 )
+                if any(event.what == "state" and JobState(event.data["state"]).is_over for event in events):
+                    self._on_over([id])
+                return events
 
     def heads(self, ids: Collection[int]) -> Mapping[int, tuple[int, JobState]]:
         """Return the number of the last event and the state of each of these jobs."""
         query = select(JobRow.id, JobRow.events, JobRow.state).where(JobRow.id.in_(list(ids)))
         with self._session() as session, validated("its jobs"):
-            return {row.id: (row.events, JobState(row.state)) for row in session.execute(query)}
+            heads = {row.id: (row.events, JobState(row.state)) for row in session.execute(query)}
+        self._on_over([number for number, (_, state) in heads.items() if state.is_over])
+        return heads
 
     def _insert(self, session: Session, values: Mapping[str, Any]) -> Job:
         """Store a new job; an IntegrityError if there is one under its key undoes nothing else."""
@@ -183,6 +196,11 @@ class Jobs:
         former.same = None
         session.flush()
         return None
+
+    def _read(self, job: Job) -> Job:
+        if job.state.is_over:
+            self._on_over([job.id])
+        return job
 
     @staticmethod
     def _one(session: Session, id: int) -> Row[JobRow, bool, float]:

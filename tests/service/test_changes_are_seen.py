@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +14,13 @@ import pytest
 from autokd.core.access_token import Scope
 from autokd.service.app import Service
 from autokd.store import Store
+from autokd.store.jobs import Jobs
 from autokd.workflows.recommend import recommend_all
 from autokd.workflows.status import status
 from autokd.workflows.tokens import create
 from autokd.workspace import Workspace
 from tests.service.conftest import STUDY, Api, settings, unpacked
+from tests.service.serving import until
 
 PAIRS = "/v1/studies/small/pairs"
 
@@ -53,6 +57,40 @@ def test_a_trial_of_another_process_is_seen(api: Api, monkeypatch: pytest.Monkey
     assert api.json(PAIRS) == json.loads(json.dumps(anew))
     assert api.json(PAIRS) != listed
     assert api.json("/v1/studies/small")["status"]["verdicts"] == status(workspace).to_json()["verdicts"]
+
+
+def test_an_answer_is_told_for_some_seconds_while_much_changes_but_not_after_the_end_of_a_job(
+    tmp_path: Path,
+) -> None:
+    service = Service(settings(unpacked(tmp_path)))
+    opened = service.context.opened
+    api = Api(service, create(service.context.settings.address, name="tuner", scope=Scope.TUNE).text)
+    before = api.json(f"{PAIRS}/0-1")
+    # As after an answer that took long.
+    service.context.views._view("small", None).pause = math.inf
+    with Store.open(service.context.settings.address) as other:
+        first = other.trials(before["study"])[0]
+        other.begin_trial(
+            before["study"], first.setting, seed=first.seed + 77, role=first.role, distributions={}
+        )
+        time.sleep(opened.fresh_seconds)
+        assert api.json(f"{PAIRS}/0-1") == before
+        job, _ = Jobs(other).add(what="tune", study="small", recipe="r", request={}, who="a")
+        assert api.json(f"/v1/jobs/{job.id}")["state"] == "queued"
+        assert api.json(f"{PAIRS}/0-1") == before
+        Jobs(other).cancel(job.id, "a")
+        assert api.json("/v1/jobs")[0]["state"] == "cancelled"
+        after = api.json(f"{PAIRS}/0-1")
+        assert len(after["trials"]) == len(before["trials"]) + 1
+        # The same end is no news.
+        other.begin_trial(
+            before["study"], first.setting, seed=first.seed + 78, role=first.role, distributions={}
+        )
+        time.sleep(opened.fresh_seconds)
+        assert api.json("/v1/jobs")[0]["state"] == "cancelled"
+        assert api.json(f"{PAIRS}/0-1") == after
+        until(lambda: api.json(f"{PAIRS}/0-1") != after, seconds=30)
+    service.close()
 
 
 def test_a_store_that_is_replaced_and_a_federation_that_is_deleted_are_seen(api: Api) -> None:

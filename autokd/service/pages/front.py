@@ -22,7 +22,6 @@ from autokd.service.problems import Problem
 from autokd.service.resources.studies import list_studies
 from autokd.service.sessions import cookie_name
 from autokd.service.views import OpenStudy
-from autokd.store.jobs import Jobs
 from autokd.workflows.status import status_in
 
 router = page_router()
@@ -141,7 +140,7 @@ def _is_secure(request: Request) -> bool:
 
 def _lines(context: Context) -> list[StudyLine]:
     lines = []
-    active = Counter(job.study for job in Jobs(context.opened.store).jobs(states=ACTIVE, limit=_MOST))
+    active = Counter(job.study for job in context.opened.jobs.jobs(states=ACTIVE, limit=_MOST))
     for entry in list_studies(context):
         problem = "; ".join(f"{each.file}: {each.field}: {each.problem}" for each in entry.problems)
         judged = 0

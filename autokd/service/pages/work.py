@@ -13,7 +13,6 @@ from autokd.core.setting import Group, Pair
 from autokd.service.context import Context
 from autokd.service.job_entries import JobEntry, entry
 from autokd.service.views import OpenStudy
-from autokd.store.jobs import Jobs
 from autokd.workflows.status import DriverStatus
 
 ACTIVE: Final = tuple(state for state in JobState if not state.is_over)
@@ -97,7 +96,7 @@ def work_of(context: Context, name: str, space: str | None) -> Work:
 
 
 def _jobs(context: Context, name: str) -> list[Job]:
-    jobs = Jobs(context.opened.store)
+    jobs = context.opened.jobs
     newest = jobs.jobs(study=name, limit=_FORMER)
     active = jobs.jobs(states=ACTIVE, study=name, limit=_MOST)
     numbered = {job.id: job for job in (*newest, *active)}

@@ -21,7 +21,6 @@ from autokd.service.context import Context, InContext, errors
 from autokd.service.job_entries import EventEntry, JobEntry, JobWithResult, entry, event_entry, with_result
 from autokd.service.job_requests import JobRequest, chosen_pairs, opened, recipe_hash, request_json
 from autokd.service.problems import Problem
-from autokd.store.jobs import Jobs
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -61,14 +60,14 @@ def post_job(
     ] = None,
 ) -> Response:
     """Queue a job; what the store has is not done again, so a retry is a new job with the same content."""
-    if Jobs(context.opened.store).number_unfinished() >= _MOST_WAITING:
+    if context.opened.jobs.number_unfinished() >= _MOST_WAITING:
         problem, later = f"{_MOST_WAITING:,} jobs wait already", {"Retry-After": "60"}
         raise Problem(429, "queue", problem, way_out="cancel some, or try again later", headers=later)
     study = context.catalogue.study(job.study)
     config = context.catalogue.config(study)
     workspace = opened(job, study.source, home=context.settings.home, storage=context.settings.address)
     pairs = chosen_pairs(job, workspace)
-    posted, new = Jobs(context.opened.store).add(
+    posted, new = context.opened.jobs.add(
         what=job.what,
         study=job.study,
         recipe=recipe_hash(config),
@@ -97,7 +96,7 @@ def list_jobs(
     limit: Annotated[int, Query(ge=1, le=_MOST)] = 100,
 ) -> list[JobEntry]:
     """List jobs without their results."""
-    jobs = Jobs(context.opened.store).jobs(states=state or (), study=study, before=before, limit=limit)
+    jobs = context.opened.jobs.jobs(states=state or (), study=study, before=before, limit=limit)
     return [entry(job) for job in jobs]
 
 
@@ -114,7 +113,7 @@ def cancel_job(context: InContext, request: Request, id: JobNumber) -> JobEntry:
     What was found until then is kept. A job that is over stays as it is.
     """
     before = known_job(context, id)
-    after = Jobs(context.opened.store).cancel(id, who_asks(request))
+    after = context.opened.jobs.cancel(id, who_asks(request))
     if not before.state.is_over:
         audit(context, request, "job.cancel", str(id), {"state": after.state.value})
     return entry(after)
@@ -157,7 +156,7 @@ async def read_events(
         )
     if after is None:
         after = int(last_event_id) if last_event_id and _is_number(last_event_id) else 0
-    jobs = Jobs(context.opened.store)
+    jobs = context.opened.jobs
     events = await run_in_threadpool(jobs.events, id, after=after, limit=_MOST)
     if form == _JSON:
         content = [event_entry(event).model_dump(mode="json") for event in events]
@@ -174,7 +173,7 @@ def known_job(context: Context, id: int) -> Job:
     Raises:
         NoSuchJob: If there is none of that number.
     """
-    return Jobs(context.opened.store).job(id)
+    return context.opened.jobs.job(id)
 
 
 async def _stream(context: Context, id: int, after: int) -> AsyncGenerator[bytes, None]:
