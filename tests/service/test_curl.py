@@ -149,6 +149,9 @@ def test_the_lines_of_the_page_lead_from_a_job_to_the_student_though_the_service
         whole = client.get("/v1/jobs/2/model")
         assert whole.content == (shell.folder / "student.safetensors").read_bytes()
         tag = whole.headers["etag"]
+        head = client.head("/v1/jobs/2/model")
+        assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", tag)
+        assert int(head.headers["content-length"]) == len(whole.content)
         assert client.get("/v1/jobs/2/model", headers={"If-None-Match": tag}).status_code == 304
         part = client.get("/v1/jobs/2/model", headers={"Range": "bytes=8-99", "If-Range": tag})
         assert (part.status_code, part.content) == (206, whole.content[8:100])

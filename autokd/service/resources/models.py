@@ -28,6 +28,7 @@ _MOST_PARTS: Final = 10
 _ETAG: Final = {"ETag": {"description": "Identifies the content.", "schema": {"type": "string"}}}
 
 
+@router.head("/model", include_in_schema=False)  # Programs that fetch in parts ask for its length first.
 @router.get(
     "/model",
     summary="The model that a job has made",
