@@ -19,8 +19,10 @@ CIFAR_PAIRS = 4,9 9,4 1,4 4,1 2,7 8,3
 # A pip configured by the user keeps its indexes, proxies and certificates, but not its own constraints, which
 # could contradict ours, nor installs outside of $(VENV). pip takes the path relative to this folder, whose name
 # may thus hold spaces.
-PIP = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_USER=0 \
-	$(VENV)/bin/python -m pip --disable-pip-version-check
+#
+# Python compiles what it imports; pip would compile all 26,000 files, which takes longer than to unpack them.
+INSTALL = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_USER=0 \
+	$(VENV)/bin/python -m pip --disable-pip-version-check install --no-compile
 unexport PYTHONPATH PYTHONHOME
 
 # Stamps: an environment that is up to date costs nothing.
@@ -158,8 +160,8 @@ $(RUNTIME): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("autokd needs Python 3.11 or later, \
 	but $(PYTHON) is %d.%d; name another one: make demo PYTHON=python3.12" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch torchvision
-	$(PIP) install --editable '.[service,client]'
+	$(INSTALL) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch torchvision
+	$(INSTALL) --editable '.[service,client]'
 	@touch $@
 
 # All of it pinned, and nothing beyond: xgboost would bring a CUDA library that it does without on a CPU. NePS and
@@ -175,7 +177,7 @@ $(PEERS)/.peers: benchmarks/peers/requirements.txt benchmarks/peers/neps.txt
 	@touch $@
 
 $(DEV): $(RUNTIME)
-	$(PIP) install --editable '.[dev]'
+	$(INSTALL) --editable '.[dev]'
 	@touch $@
 
 dist: $(DEV) ## Make a wheel, and put the versions that it goes with beside it
