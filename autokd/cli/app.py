@@ -18,6 +18,7 @@ from autokd.cli.output import LOST_OUTPUT, lossy_output
 from autokd.cli.remote import remote_server, run_remote
 from autokd.cli.secrets import hide_secrets
 from autokd.compute.ray_health import leave
+from autokd.compute.termination import like_an_interrupt
 from autokd.config.defaults import SERVER_VARIABLE, TOKEN_VARIABLE
 from autokd.errors import AutokdError
 from autokd.text.quoting import quoted
@@ -83,10 +84,10 @@ def main() -> NoReturn:
     """Run the command line.
 
     Exit codes: 0 done, 1 a run or the store failed, 2 bad usage or input, 3 done but for standard output,
-    which could not be written, 130 interrupted.
+    which could not be written, 130 interrupted by Ctrl-C or SIGTERM.
     """
     hide_secrets()
-    with lossy_output() as stdout:
+    with lossy_output() as stdout, like_an_interrupt():
         code = run()
         if code == _INTERRUPTED:
             note("interrupted; results so far are stored. Run the same command again to continue.")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from autokd.compute import ray_folder, ray_health
+from autokd.compute.termination import handler_kept, like_an_interrupt
 from autokd.core.safe_path import child_environment
 from autokd.errors import InputError, WorkersLost
 
@@ -41,6 +42,8 @@ _REASON_LENGTH: Final = 300
 def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[None]:
     """Start Ray on this machine, or join a cluster. A Ray that is already running is used and left running.
 
+    SIGTERM is like Ctrl-C inside, unless the program has a handler of its own.
+
     Ray's processes import nothing from the working folder or the folder of the program. On this machine, Ray
     keeps its files in a folder that nobody else can enter, and which is removed at the end.
 
@@ -62,6 +65,8 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
     secret, python = os.environ.pop(_SECRET, None), shlex.quote(sys.executable)
     own_token = address is None and not any(os.environ.get(name) for name in _TOKEN_VARIABLES)
     with ExitStack() as files:
+        files.enter_context(like_an_interrupt())
+        files.enter_context(silent())
         folder: Path | None = None
         try:
             if address is None:
@@ -70,7 +75,7 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
                     os.environ[_TOKEN] = secrets.token_hex(32)
                 with _translated(ray_folder.base()):
                     folder = files.enter_context(ray_folder.private_folder())
-                    with _environment({**child_environment(), "RAY_TMPDIR": str(folder)}):
+                    with _environment({**child_environment(), "RAY_TMPDIR": str(folder)}), handler_kept():
                         ray.init(
                             address="local",
                             num_cpus=cpus,
@@ -96,6 +101,22 @@ def session(*, cpus: int | None = None, address: str | None = None) -> Iterator[
                 _forget_token()
             if secret is not None:
                 os.environ[_SECRET] = secret
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep Ray's words on workers that have died off standard output, which is for results.
+
+    What a death means for the command, the command says; Ray's logs have the rest.
+    """
+    from ray._private import worker
+
+    before = worker._worker_logs_enabled
+    worker._worker_logs_enabled = False
+    try:
+        yield
+    finally:
+        worker._worker_logs_enabled = before
 
 
 def logs() -> str:
@@ -162,7 +183,8 @@ def _join(address: str) -> None:
 
     resolved = _resolve(address)
     try:
-        ray.init(address=resolved, job_config=_job(), log_to_driver=False, logging_level=logging.ERROR)
+        with handler_kept():
+            ray.init(address=resolved, job_config=_job(), log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         reason = " ".join(str(error.__cause__ or error).split())[:_REASON_LENGTH].rstrip(".")
         raise InputError(

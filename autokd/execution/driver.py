@@ -6,7 +6,6 @@ import logging
 import math
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from autokd.compute.device import Compute
 from autokd.compute.ray_health import death as ray_death
-from autokd.compute.ray_health import leave, watched
+from autokd.compute.ray_health import end_stuck, ray_is_dead, wake_main_thread, watched
 from autokd.compute.resources import Resources
 from autokd.config.study import StudyConfig
 from autokd.core.atomic_write import make_folder
@@ -30,7 +29,6 @@ from autokd.core.example_weights import ExampleWeights
 from autokd.core.scratch_folder import scratch_folder
 from autokd.core.setting import AnyPair
 from autokd.core.tensor_format import TensorFormat
-from autokd.errors import WorkersLost
 from autokd.execution.run_context import RunContext
 from autokd.execution.run_queue import RunQueue
 from autokd.execution.tune_adapters import DriverState, QueueScheduler, QueueSearcher, StopFlag
@@ -48,8 +46,6 @@ _ENVIRONMENT: Final = {
 _log = logging.getLogger(__name__)
 _CLUSTER_SECONDS: Final = 2.0
 """Time for which the size of the cluster is cached; hooks need it far more often."""
-_INTERRUPTED: Final = 130
-"""Exit code of a command that somebody has ended."""
 _PENDING: Final = 64
 """More runs than are ever handed out ahead; by default Tune keeps one trial at a time pending."""
 
@@ -110,8 +106,6 @@ def drive(
         InputError: If a run reserves more than the cluster has.
         AutokdError: What went wrong in the driver's own hooks, for instance the store's errors.
     """
-    if not queue.finished:
-        workers.check(ray.cluster_resources())  # type: ignore[no-untyped-call]
     os.environ.update(_ENVIRONMENT)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # Failures are in the store, with reasons.
     state = DriverState(
@@ -126,23 +120,19 @@ def drive(
     in_main_thread = threading.current_thread() is threading.main_thread()
 
     def ray_died(what: str) -> None:
-        """Wake this thread, which may wait for an answer that never comes; only the main thread can be."""
         # At once: what asks a dead Ray for anything more waits for ever.
         state.lose_ray(ray_is_dead(what))
-        if in_main_thread and sys.platform != "win32":
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        if in_main_thread:
+            wake_main_thread()
 
     def stuck(what: str) -> None:
-        """End this process before Ray does so without a word; the store loses nothing by it."""
-        if state.error is None:
-            _log.error("interrupted; results so far are stored. The same command goes on")
-            leave(_INTERRUPTED)
-        _log.error("error: %s", state.error)
-        leave(1)
+        end_stuck(state.error)
 
     try:
         # Linear algebra on every core would slow down the workers, and the driver itself.
         with _interrupts(state), threadpool_limits(1), watched(ray_died, stuck):
+            if not queue.finished:
+                workers.check(ray.cluster_resources())  # type: ignore[no-untyped-call]
             while not (queue.finished or state.stopping):
                 state.handed_out = 0
                 _experiment(state, trainable, home, workers)
@@ -156,14 +146,6 @@ def drive(
     if state.error is not None:
         raise state.error
     return not state.stopping
-
-
-def ray_is_dead(what: str) -> WorkersLost:
-    """Return the error that a process of Ray has died on this machine."""
-    return WorkersLost(
-        f"Ray has died during the batch: {what} was ended, by the system for lack of memory or by somebody. "
-        "Results so far are stored; the same command goes on"
-    )
 
 
 def _experiment(state: DriverState, trainable: type[Trainable], home: Path, workers: Resources) -> None:

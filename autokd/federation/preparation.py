@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from autokd.compute import ray_health
 from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import check_answers, session
 from autokd.config.defaults import usual_home, usual_study
@@ -115,6 +116,7 @@ def prepare(
         InputError: If the recipe cannot be met, the device or the cluster is not there, or `home` cannot be
             written; nothing was changed.
         FederationError: If the files are damaged or cannot be written, or if a worker dies.
+        WorkersLost: If Ray dies.
         Diverged: If the loss of a pre-training stops being finite.
     """
     prepared = lookup.find(home, recipe)
@@ -220,7 +222,8 @@ def _pretrain_all(
     done: dict[int, Pretrained] = {}
     logged = {""}
     progress(0, total)
-    with session(cpus=min(workers or os.cpu_count() or 1, total), address=address):
+    cpus = min(workers or os.cpu_count() or 1, total)
+    with session(cpus=cpus, address=address), ray_health.raising("the preparation"):
         on_gpu = torch.device(compute.device).type != "cpu"
         check_room(ray.cluster_resources(), on_gpu=on_gpu)  # type: ignore[no-untyped-call]
         task = ray.remote(num_cpus=1, num_gpus=_GPU_SHARE if on_gpu else 0)(_pretrain_one)

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
+from autokd.compute import ray_health
 from autokd.compute.device import Compute
 from autokd.compute.ray_cluster import check_answers
 from autokd.compute.ray_cluster import session as ray_session
@@ -93,7 +94,8 @@ class RunSession:
         self._stack.enter_context(ray_session(address=self.workers.address))
         # Workers are given the weights of the examples that the driver judges by.
         weights = {participant.number: participant.weights for participant in self.results.facts.participants}
-        trainable = distilling(self.workspace.config, self.federation, self.compute, formats, weights)
+        with ray_health.raising("the batch"):
+            trainable = distilling(self.workspace.config, self.federation, self.compute, formats, weights)
         home = self.workspace.home
         return drive(
             queue,

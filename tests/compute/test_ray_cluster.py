@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ray._private import services
+from ray._private import services, worker
 
 from autokd.compute import ray_cluster
 from autokd.compute.ray_cluster import check_address, check_answers
@@ -139,3 +139,16 @@ def test_what_keeps_ray_from_starting_has_its_way_out(
         pass
     assert said.rstrip(".") in str(caught.value)
     assert way_out in str(caught.value)
+
+
+def test_what_ray_says_of_a_worker_that_died_is_not_among_the_results(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def say(words: str) -> str:
+        worker.print_to_stdstream({"lines": [words], "pid": "raylet", "is_err": False}, ignore_prefix=False)
+        return capsys.readouterr().out
+
+    with ray_cluster.silent():
+        assert not say("A worker died or was killed")
+    # Other words, since Ray says the same only once.
+    assert "Another one" in say("Another one")

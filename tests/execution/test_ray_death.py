@@ -12,10 +12,10 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 
 
-def batch(home: Path, kind: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The batch of `tests.execution.ray_death`."""
+def batch(home: Path, *which: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The batch of `tests.execution.ray_death`, or its preparation."""
     return subprocess.run(
-        [sys.executable, "-m", "tests.execution.ray_death", str(home), kind],
+        [sys.executable, "-m", "tests.execution.ray_death", str(home), *which],
         capture_output=True,
         text=True,
         timeout=240,
@@ -31,6 +31,16 @@ def test_a_death_during_a_batch_is_one_line_and_the_same_batch_goes_on(home: Pat
     assert "the same command goes on" in line
     assert died.returncode == 1
     assert batch(home, "none").returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["raylet", "gcs_server"])
+def test_a_death_during_the_preparation_is_one_line(home: Path, kind: str) -> None:
+    died = batch(home, kind, "preparation")
+    (line,) = [line for line in (died.stdout + died.stderr).splitlines() if "error: " in line]
+    assert line.startswith("error: Ray has died during the preparation: its ")
+    assert "the same command goes on" in line
+    assert died.returncode == 1
+    assert not list(home.iterdir())
 
 
 def test_a_temporary_folder_that_cannot_be_used_is_named(home: Path) -> None:

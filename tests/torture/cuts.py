@@ -1,16 +1,18 @@
 """A whole tune whose connection to the database is cut at one of its statements; no Ray, no training.
 
-    python -m tests.torture.cuts [postgresql] [mariadb] [--first 1] [--step 1] [--again 60]
+    python -m tests.torture.cuts [postgresql] [mariadb] [--first 1] [--last 0] [--step 1] [--again 60]
 
 Cuts at each statement in turn, once before the server hears of it and once after it has done it. It ends with
 code 0 if every tune came to its end, and nothing was lost or done twice. It says how far it has come; what
-was interrupted goes on with `--first`. With `--again 60`, a tune is cut again 60 statements after its first
-cut, 75 after the second and so on; then nearly all statements are cut in a tenth of the time.
+was interrupted goes on with `--first`, and ends early with `--last`. With `--again 60`, a tune is cut again
+60 statements after its first cut, 75 after the second and so on; then nearly all statements are cut in a
+tenth of the time.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -123,16 +125,18 @@ def cut_once(
     return cuts
 
 
-def cut_everywhere(kind: str, first: int, step: int, again: int) -> int:
+def cut_everywhere(kind: str, first: int, last: int, step: int, again: int) -> int:
     """Cut at every `step`-th statement from `first` on, in both ways; return how many cuts there were.
 
     Args:
+        last: The last statement that is cut; 0 for that of the tune.
         again: Number of statements between two cuts of one tune; 0 for one cut.
     """
     number, cuts = 0, 0
     with tempfile.TemporaryDirectory() as home, prepared(kind) as (proxy, through, direct):
         statement, goes_on = first, True
-        while goes_on and (not again or statement <= again):
+        end = min(limit for limit in (last, again, math.inf) if limit)
+        while goes_on and statement <= end:
             for cut in Cut:
                 number += 1
                 try:
@@ -153,11 +157,12 @@ def main() -> None:
     )
     parser.add_argument("kinds", nargs="*", default=[*SERVERS], help="postgresql, mariadb; by default both")
     parser.add_argument("--first", type=int, default=1, help="the first statement that is cut")
+    parser.add_argument("--last", type=int, default=0, help="the last one; 0 for that of the tune")
     parser.add_argument("--step", type=int, default=1, help="cut only at each so-many-th statement")
     parser.add_argument("--again", type=int, default=0, help="statements between two cuts of one tune")
     options = parser.parse_args()
     for kind in options.kinds:
-        cuts = cut_everywhere(kind, options.first, options.step, options.again)
+        cuts = cut_everywhere(kind, options.first, options.last, options.step, options.again)
         print(f"{kind}: {cuts} cuts; nothing was lost or done twice")
 
 
