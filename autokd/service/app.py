@@ -79,6 +79,7 @@ class Service:
 
     def close(self) -> None:
         """Close the store."""
+        self.context.views.close()
         self.context.opened.close()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic, thread_time
@@ -28,10 +30,10 @@ _MOST_VIEWS: Final = 16
 """Studies that are kept at once; the one that was asked for longest ago goes first."""
 _MOST_ANSWERS: Final = 256
 """Answers of one study that are kept until something changes."""
-_MOMENT_SECONDS: Final = 1.0
-"""For so long after an answer was right, it is told to those who would have to wait for the next one."""
-_LONGEST_SECONDS: Final = 3.0
-"""For so long after it was right, an answer is told at most while answering anew takes its share of time."""
+_LONGEST_SECONDS: Final = 5.0
+"""For so long after it was right, an answer is told at most, while it is made anew beside: from half of that
+time on in any case."""
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -71,6 +73,11 @@ class _Version:
     marks: Mapping[str, Mark]
     federations: tuple[Any, ...]
 
+    @classmethod
+    def of(cls, workspace: Workspace, now: Snapshot) -> _Version:
+        """Return what answers rest on now."""
+        return cls(workspace, now.store, _own_marks(workspace, now), _state_of_federations(workspace))
+
     def same(self, other: _Version | None) -> bool:
         """Return whether answers of the other version are those of this one."""
         return (
@@ -88,6 +95,7 @@ class _View:
         self.answers: tuple[_Version | None, dict[Hashable, object]] = (None, {})
         self.last: dict[Hashable, tuple[object, float]] = {}
         self.pause = -math.inf
+        self.renewed: set[Hashable] = set()
         self._workspace: Workspace | None = None
         self._store: Store | None = None
         self._marks: Mapping[str, Mark] = {}
@@ -140,14 +148,15 @@ class Views:
     def __init__(self, catalogue: Catalogue, opened: OpenedStore) -> None:
         self.catalogue, self.opened = catalogue, opened
         self._longest = _LONGEST_SECONDS if opened.fresh_seconds else 0.0
+        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="answers")
         self._views: OrderedDict[tuple[str, str | None], _View] = OrderedDict()
         self._lock = Lock()
 
     def answer(self, name: str, space: str | None, key: Hashable, compute: Callable[[OpenStudy], T]) -> T:
         """Return what `compute` returns for a study; the same value again while nothing has changed.
 
-        While a batch changes something all the time, what was right some seconds ago is told, too, so that
-        answering takes a share of the time only. Not so once somebody was told that a job is over.
+        While a batch changes something all the time, what was right some seconds ago is returned, too, and
+        made anew beside, for a share of the time only. Not so once somebody was told that a job is over.
 
         Args:
             name: Name of the study in the catalogue.
@@ -158,21 +167,35 @@ class Views:
             InputError: If there is no such study or space, or what `compute` raises.
         """
         workspace = self.catalogue.workspace(name, space)
-        view = self._view(name, space)
-        asked = monotonic()
-        now = self.opened.snapshot()
-        version = _Version(workspace, now.store, _own_marks(workspace, now), _state_of_federations(workspace))
-        kept = view.answers
-        if version.same(kept[0]) and key in kept[1]:
-            return cast("T", view.told(key, kept[1][key], asked))
+        view, asked, now = self._view(name, space), monotonic(), self.opened.snapshot()
+        version, answers = view.answers
+        if _Version.of(workspace, now).same(version) and key in answers:
+            return cast("T", view.told(key, answers[key], asked))
         last, when = view.last.get(key, (None, -math.inf))
-        age = monotonic() - when if when > now.floor else math.inf
-        if monotonic() < view.pause and age < self._longest:
+        age = asked - when if when > now.floor else math.inf
+        if age < self._longest:
+            if (asked >= view.pause or age > self._longest / 2) and key not in view.renewed:
+                view.renewed.add(key)
+                self._beside.submit(self._renew, view, workspace, key, compute)
             return cast("T", last)
-        # While somebody makes answers anew, others are told what was right a moment ago.
-        if not view.lock.acquire(blocking=age > _MOMENT_SECONDS):
-            return cast("T", last)
+        return self._anew(view, workspace, key, compute)
+
+    def _renew(
+        self, view: _View, workspace: Workspace, key: Hashable, compute: Callable[[OpenStudy], object]
+    ) -> None:
+        """Make an answer anew that nobody waits for."""
         try:
+            self._anew(view, workspace, key, compute)
+        except Exception:
+            # Whoever asks once the former answer is too old is told what is wrong.
+            _log.debug("an answer could not be made anew", exc_info=True)
+        finally:
+            view.renewed.discard(key)
+
+    def _anew(self, view: _View, workspace: Workspace, key: Hashable, compute: Callable[[OpenStudy], T]) -> T:
+        with view.lock:
+            asked, now = monotonic(), self.opened.snapshot()
+            version = _Version.of(workspace, now)
             if not version.same(view.answers[0]):
                 view.answers = (version, {})
             answers = view.answers[1]
@@ -184,8 +207,6 @@ class Views:
                 answers[key] = value
                 view.pause = max(monotonic(), view.pause) + (thread_time() - began) / SHARE
             return cast("T", view.told(key, answers[key], asked))
-        finally:
-            view.lock.release()
 
     def fresh(self, name: str, space: str | None, compute: Callable[[OpenStudy], T]) -> T:
         """Return what `compute` returns for a study, computed now; see `answer`."""
@@ -200,6 +221,10 @@ class Views:
         marks = _own_marks(workspace, self.opened.snapshot())
         rest = sorted(marks.items()), _state_of_federations(workspace), id(workspace)
         return hashlib.blake2b(repr(rest).encode(), digest_size=12).hexdigest()
+
+    def close(self) -> None:
+        """Make no answer anew any more."""
+        self._beside.shutdown(cancel_futures=True)
 
     def is_prepared(self, name: str, space: str | None = None) -> bool:
         """Return whether any federation of a study's name is prepared; nothing of it is opened."""

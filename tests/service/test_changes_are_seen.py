@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import time
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from autokd.core.access_token import Scope
 from autokd.service.app import Service
+from autokd.service.views import OpenStudy
 from autokd.store import Store
 from autokd.store.jobs import Jobs
 from autokd.workflows.recommend import recommend_all
@@ -25,6 +28,29 @@ from tests.service.serving import until
 PAIRS = "/v1/studies/small/pairs"
 
 
+@dataclass(frozen=True)
+class Busy:
+    """A service, a client of it, and the store, to which another process writes."""
+
+    service: Service
+    api: Api
+    store: Store
+
+    @property
+    def view(self) -> Any:
+        return self.service.context.views._view("small", None)
+
+    def change(self) -> None:
+        """Begin a trial of pair 0->1, and wait until the service looks for changes again."""
+        study = self.api.json(f"{PAIRS}/0-1")["study"]
+        first = self.store.trials(study)[0]
+        seed = first.seed + len(self.store.trials(study))
+        opened = self.service.context.opened
+        marks = opened.snapshot().marks[study]
+        self.store.begin_trial(study, first.setting, seed=seed, role=first.role, distributions={})
+        until(lambda: opened.snapshot().marks[study] != marks)
+
+
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Api]:
     service = Service(settings(unpacked(tmp_path)), fresh_seconds=0)
@@ -33,19 +59,13 @@ def api(tmp_path: Path) -> Iterator[Api]:
     service.close()
 
 
-def test_a_trial_of_another_process_is_seen(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_of_another_process_is_seen(api: Api) -> None:
     service = api.service.context.settings
     before, listed = api.json(f"{PAIRS}/0-1"), api.json(PAIRS)
     with Store.open(service.address) as other:
         first = other.trials(before["study"])[0]
         seed = first.seed + 77
         other.begin_trial(before["study"], first.setting, seed=seed, role=first.role, distributions={})
-    # While somebody else has them judged anew, for a moment there is the former answer.
-    view = api.service.context.views._view("small", None)
-    monkeypatch.setattr("autokd.service.views._MOMENT_SECONDS", 1e9)
-    with view.lock:
-        assert api.json(PAIRS) == listed
-    monkeypatch.setattr("autokd.service.views._MOMENT_SECONDS", 1.0)
     after = api.json(f"{PAIRS}/0-1")
     assert [trial["seed"] for trial in after["trials"]] == [
         *(trial["seed"] for trial in before["trials"]),
@@ -59,38 +79,59 @@ def test_a_trial_of_another_process_is_seen(api: Api, monkeypatch: pytest.Monkey
     assert api.json("/v1/studies/small")["status"]["verdicts"] == status(workspace).to_json()["verdicts"]
 
 
-def test_an_answer_is_told_for_some_seconds_while_much_changes_but_not_after_the_end_of_a_job(
-    tmp_path: Path,
-) -> None:
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[Busy]:
     service = Service(settings(unpacked(tmp_path)))
-    opened = service.context.opened
     api = Api(service, create(service.context.settings.address, name="tuner", scope=Scope.TUNE).text)
-    before = api.json(f"{PAIRS}/0-1")
-    # As after an answer that took long.
-    service.context.views._view("small", None).pause = math.inf
-    with Store.open(service.context.settings.address) as other:
-        first = other.trials(before["study"])[0]
-        other.begin_trial(
-            before["study"], first.setting, seed=first.seed + 77, role=first.role, distributions={}
-        )
-        time.sleep(opened.fresh_seconds)
-        assert api.json(f"{PAIRS}/0-1") == before
-        job, _ = Jobs(other).add(what="tune", study="small", recipe="r", request={}, who="a")
-        assert api.json(f"/v1/jobs/{job.id}")["state"] == "queued"
-        assert api.json(f"{PAIRS}/0-1") == before
-        Jobs(other).cancel(job.id, "a")
-        assert api.json("/v1/jobs")[0]["state"] == "cancelled"
-        after = api.json(f"{PAIRS}/0-1")
-        assert len(after["trials"]) == len(before["trials"]) + 1
-        # The same end is no news.
-        other.begin_trial(
-            before["study"], first.setting, seed=first.seed + 78, role=first.role, distributions={}
-        )
-        time.sleep(opened.fresh_seconds)
-        assert api.json("/v1/jobs")[0]["state"] == "cancelled"
-        assert api.json(f"{PAIRS}/0-1") == after
-        until(lambda: api.json(f"{PAIRS}/0-1") != after, seconds=30)
+    with Store.open(service.context.settings.address) as store:
+        yield Busy(service, api, store)
     service.close()
+
+
+def test_an_answer_is_told_for_some_seconds_while_much_changes_but_not_after_the_end_of_a_job(
+    busy: Busy,
+) -> None:
+    before = busy.api.json(f"{PAIRS}/0-1")
+    # As after an answer that took long.
+    busy.view.pause = math.inf
+    busy.change()
+    assert busy.api.json(f"{PAIRS}/0-1") == before
+    job, _ = Jobs(busy.store).add(what="tune", study="small", recipe="r", request={}, who="a")
+    assert busy.api.json(f"/v1/jobs/{job.id}")["state"] == "queued"
+    assert busy.api.json(f"{PAIRS}/0-1") == before
+    Jobs(busy.store).cancel(job.id, "a")
+    assert busy.api.json("/v1/jobs")[0]["state"] == "cancelled"
+    after = busy.api.json(f"{PAIRS}/0-1")
+    assert len(after["trials"]) == len(before["trials"]) + 1
+    # The same end is no news.
+    busy.view.pause = math.inf
+    busy.change()
+    assert busy.api.json("/v1/jobs")[0]["state"] == "cancelled"
+    assert busy.api.json(f"{PAIRS}/0-1") == after
+    # Nobody who asks waits for the next answer.
+    with busy.view.lock:
+        busy.view.pause = -math.inf
+        assert busy.api.json(f"{PAIRS}/0-1") == after
+    until(lambda: len(busy.api.json(f"{PAIRS}/0-1")["trials"]) == len(after["trials"]) + 1)
+
+
+def test_what_goes_wrong_beside_is_told_once_the_former_answer_is_too_old(
+    busy: Busy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views, failed = busy.service.context.views, threading.Event()
+    assert views.answer("small", None, "mine", lambda study: 1) == 1
+
+    def fail(study: OpenStudy) -> int:
+        failed.set()
+        raise ValueError("broken")
+
+    busy.change()
+    busy.view.pause = -math.inf
+    assert views.answer("small", None, "mine", fail) == 1
+    assert failed.wait(60)
+    monkeypatch.setattr(views, "_longest", 0.0)
+    with pytest.raises(ValueError, match="broken"):
+        views.answer("small", None, "mine", fail)
 
 
 def test_a_store_that_is_replaced_and_a_federation_that_is_deleted_are_seen(api: Api) -> None:
