@@ -109,6 +109,9 @@ def run() -> int:
             if (asked := remote_server(sys.argv[1:])) is not None:
                 return run_remote(app, *asked)
             return app(prog_name="autokd", standalone_mode=False) or 0
+    except KeyboardInterrupt:
+        # Of a moment in which typer, which makes 130 of it, is not at work.
+        return _INTERRUPTED
     except AutokdError as error:
         _explain(str(error))
         return error.exit_code

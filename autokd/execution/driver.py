@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from time import monotonic
 from types import FrameType
 from typing import Final
@@ -29,6 +30,7 @@ from autokd.core.example_weights import ExampleWeights
 from autokd.core.scratch_folder import scratch_folder
 from autokd.core.setting import AnyPair
 from autokd.core.tensor_format import TensorFormat
+from autokd.errors import WorkersLost
 from autokd.execution.run_context import RunContext
 from autokd.execution.run_queue import RunQueue
 from autokd.execution.tune_adapters import DriverState, QueueScheduler, QueueSearcher, StopFlag
@@ -46,6 +48,8 @@ _ENVIRONMENT: Final = {
 _log = logging.getLogger(__name__)
 _CLUSTER_SECONDS: Final = 2.0
 """Time for which the size of the cluster is cached; hooks need it far more often."""
+_LEAST_BYTES: Final = 2**20
+"""Free space below which Tune's files do not fit; hardly ever is it zero where a write has failed."""
 _PENDING: Final = 64
 """More runs than are ever handed out ahead; by default Tune keeps one trial at a time pending."""
 
@@ -152,7 +156,7 @@ def _experiment(state: DriverState, trainable: type[Trainable], home: Path, work
     """Run one Tuner until the queue or the limit of runs ends it."""
     make_folder(home)
     # Tune writes files that nobody reads.
-    with scratch_folder(home, "ray-tune-") as folder:
+    with scratch_folder(home, "ray-tune-") as folder, _scratch_only(state, folder):
         Tuner(
             tune.with_resources(trainable, {"CPU": workers.cpus_per_run, "GPU": workers.gpus_per_run}),
             tune_config=TuneConfig(
@@ -171,6 +175,30 @@ def _experiment(state: DriverState, trainable: type[Trainable], home: Path, work
                 checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         ).fit()
+
+
+@contextmanager
+def _scratch_only(state: DriverState, folder: Path) -> Iterator[None]:
+    """Let what becomes of Tune's own files be no error of a batch that needs them no more.
+
+    Args:
+        folder: Where Tune keeps them.
+
+    Raises:
+        WorkersLost: If its disk is full while runs are left.
+    """
+    try:
+        yield
+    except Exception as error:
+        # The store has it all, or what went wrong first is what the driver raises.
+        if state.stopping or state.queue.finished:
+            return
+        if disk_usage(folder).free < _LEAST_BYTES:
+            raise WorkersLost(
+                f"Ray cannot keep its files in {folder.parent}: no room is left on that disk. Results so far "
+                "are stored; make room, and the same command goes on"
+            ) from error
+        raise
 
 
 def _max_in_flight(workers: Resources) -> Callable[[], int]:

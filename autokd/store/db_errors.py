@@ -20,6 +20,10 @@ _SQLITE_AWAY: Final = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 )
 _SQLITE_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_SQLITE_FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+"""SHMSIZE is a full disk, found when writing begins."""
+_SQLSTATE_FULL: Final = "53100"
+_MYSQL_FULL: Final = frozenset({1021, 1114})
 _MYSQL_AWAY: Final = frozenset({1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1205, 1213, 1226, 1927})
 """Too many connections, no access, no such database, shutdown, blocked host, lock waits, killed."""
 _SQLSTATES_AWAY: Final = ("08", "28", "3D", "40", "53200", "53300", "55P03", "57", "25P03")
@@ -67,7 +71,7 @@ def _raise_ours(error: Exception, url: URL) -> NoReturn:
         ours: StoreError = StoreUnreachable(message, momentary=any(map(_is_momentary, chain)))
     else:
         causes = [each for each in chain if not isinstance(each, OptunaError)]
-        way_out = "; autokd store restore puts a backup in its place" if any(map(_is_damage, chain)) else ""
+        way_out = next((way_out for each in chain if (way_out := _way_out(each))), "")
         words = _one_line((causes or chain)[0], url)
         ours = StoreError(f"the database {redacted(url)} reports: {words}{way_out}")
     # A driver's own message may quote the URL, so the cause is shown only if the URL has no secret.
@@ -112,9 +116,16 @@ def _of_a_value(error: Exception) -> str:
     return f"{error!r:.300}"
 
 
-def _is_damage(error: BaseException) -> bool:
+def _way_out(error: BaseException) -> str:
+    """Return what to do about an error of a database, as the end of its message; mostly empty."""
     source = error.orig if isinstance(error, DBAPIError) else error
-    return (getattr(source, "sqlite_errorcode", 0) & 0xFF) in _SQLITE_DAMAGED
+    code = getattr(source, "sqlite_errorcode", 0)
+    if (code & 0xFF) in _SQLITE_DAMAGED:
+        return "; autokd store restore puts a backup in its place"
+    state, mysql = str(getattr(source, "sqlstate", None) or ""), _mysql_code(source)
+    if code in _SQLITE_FULL or state == _SQLSTATE_FULL or mysql in _MYSQL_FULL:
+        return "; make room on its disk, and the same command goes on"
+    return ""
 
 
 def _is_away(error: BaseException) -> bool:
@@ -126,9 +137,9 @@ def _is_away(error: BaseException) -> bool:
 def _driver_is_away(error: BaseException | None) -> bool:
     """Return whether an error of a database's driver says that the database is away or busy."""
     if isinstance(error, sqlite3.Error):
-        # NOTE: the low byte is the primary code. SHMSIZE is a full disk, found when writing begins.
+        # NOTE: the low byte is the primary code.
         code = getattr(error, "sqlite_errorcode", 0)
-        return (code & 0xFF) in _SQLITE_AWAY and code != sqlite3.SQLITE_IOERR_SHMSIZE
+        return (code & 0xFF) in _SQLITE_AWAY and code not in _SQLITE_FULL
     if (mysql := _mysql_code(error)) is not None:
         # pymysql raises OperationalError for every code that it does not know, so the type says nothing.
         return mysql in _MYSQL_AWAY or 2000 <= mysql < 3000 or mysql == 0

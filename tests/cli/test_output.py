@@ -59,6 +59,26 @@ def test_the_exit_code_tells_of_the_output_if_nothing_else_went_wrong(
     assert sys.stdout is broken
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("moment", ["remote_server", "app"])  # Before the command, and within it.
+def test_a_signal_to_end_interrupts_every_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals, moment: str
+) -> None:
+    def end(*arguments: object, **options: object) -> None:
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(app, moment, end)
+    monkeypatch.setattr(sys, "argv", ["autokd", "version"])
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.startswith("interrupted; results so far are stored.")
+
+
 @pytest.mark.parametrize(
     ("redirection", "code", "words"),
     [

@@ -269,7 +269,7 @@ def test_who_was_followed_during_the_outage_writes_nothing_more(store: Store, fa
 
 @pytest.mark.parametrize(
     ("pragma", "problem"),
-    [("query_only = ON", "readonly database"), ("max_page_count = 1", "database or disk is full")],
+    [("query_only = ON", "readonly database"), ("max_page_count = 1", "database or disk is full; make room")],
 )
 def test_what_does_not_mend_itself_is_not_waited_for(store: Store, pragma: str, problem: str) -> None:
     outages: list[Outage | None] = []
