@@ -26,12 +26,14 @@ class JudgedTrials:
         pair: The pair in words, by names where there are some.
         trials: Trials that have ended, by number.
         recommendation: The stored recommendation, as `Recommendation.to_json` writes it.
+        earlier: The trials before them, by number. A command that was killed may have told nobody of them.
     """
 
     study: str
     pair: str
     trials: tuple[TrialRecord, ...]
     recommendation: Mapping[str, Any]
+    earlier: tuple[TrialRecord, ...] = ()
 
 
 class Callbacks:

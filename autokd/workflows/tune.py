@@ -230,6 +230,7 @@ def _tune(
                     pair=config.federation.names.arrow(pair),
                     trials=tuple(records.trials[shown.get(pair, 0) :]),
                     recommendation=answers[pair],
+                    earlier=tuple(records.trials[: shown.get(pair, 0)]),
                 )
             )
         pairs = [records.pair for records in over]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import queue
 import re
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.util import find_spec
+from time import monotonic
 from typing import Final
 
 from autokd.core.records import TrialRecord, TrialState
@@ -19,8 +22,12 @@ from autokd.workflows.callbacks import Callbacks, JudgedTrials
 _log = logging.getLogger(__name__)
 _CREDENTIALS: Final = re.compile(r"://[^/@\s]+@")
 """What stands before the host of an address: errors quote addresses."""
-_SECONDS: Final = 120.0
-"""How long the end of a command waits for what is still to be written."""
+_SILENT_SECONDS: Final = 60.0
+"""How long the end of a command waits for a tool that takes no trial."""
+_NOTICE_SECONDS: Final = 5.0
+"""How long it waits without a word."""
+_LOOK_SECONDS: Final = 0.1
+_LATER: Final = "the same command logs the rest when it is run again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +57,25 @@ class LoggedTrial:
         """What a list of runs calls it."""
         return f"{self.pair} trial {self.number}"
 
+    @property
+    def key(self) -> str:
+        """What tells it from all others, in hexadecimal digits.
+
+        It is made of what was run, since a study that is deleted and tuned again has the numbers of before.
+        """
+        curve = [
+            (epoch, sorted((name, round(value, 9)) for name, value in of.items())) for epoch, of in self.curve
+        ]
+        run = (self.study, self.number, self.state.value, sorted(self.parameters.items()), curve)
+        return sha256(json.dumps(run).encode()).hexdigest()[:16]
+
 
 class TrialLogger(Callbacks, ABC):
     """Writes the trials of each pair when the pair is judged, in a thread of its own.
 
-    A subclass writes one trial. If that fails, there is one warning, and nothing more is written there.
+    Trials that earlier commands should have written are written, too, if the tool lacks them: a command may
+    have been killed, or its logger have failed. If one cannot be written, there is one warning, and nothing
+    more is written there.
 
     Attributes:
         TOOL: What warnings call the tool.
@@ -76,20 +97,26 @@ class TrialLogger(Callbacks, ABC):
             raise InputError(
                 f"logging to {self.TOOL} needs {self.PACKAGE}; run: pip install 'autokd[{self.EXTRA}]'"
             )
-        self._waiting: queue.SimpleQueue[LoggedTrial | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[JudgedTrials | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._failed = False
+        self._steps = 0
+
+    @abstractmethod
+    def written(self, trials: Sequence[LoggedTrial]) -> Collection[str]:
+        """Return the keys of those trials of a study that the tool has as a whole; may raise anything."""
 
     @abstractmethod
     def write(self, trial: LoggedTrial) -> None:
-        """Write one trial; may raise anything."""
+        """Write one trial, and replace what was begun of it; may raise anything."""
 
     def close(self) -> None:
         """Finish writing; may raise anything."""
 
     def on_verdict(self, judged: JudgedTrials) -> None:
-        for trial in judged.trials:
-            self._waiting.put(logged(judged, trial))
+        if self._failed:
+            return
+        self._waiting.put(judged)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=f"autokd-{self.EXTRA}", daemon=True)
             self._thread.start()
@@ -98,30 +125,68 @@ class TrialLogger(Callbacks, ABC):
         if self._thread is None:
             return
         self._waiting.put(None)
-        self._thread.join(_SECONDS)
-        if self._thread.is_alive():
-            _log.warning(
-                "%s did not take all trials in %.0f s; the rest is not logged there", self.TOOL, _SECONDS
-            )
+        try:
+            self._wait(self._thread)
+        except KeyboardInterrupt:
+            # It ends the wait only: the command has its answer, and would not show it.
+            _log.warning("not waiting for %s; %s", self.TOOL, _LATER)
         self._thread = None
 
+    def _wait(self, thread: threading.Thread) -> None:
+        began = changed = monotonic()
+        steps, noticed = self._steps, False
+        while thread.is_alive():
+            thread.join(_LOOK_SECONDS)
+            now = monotonic()
+            if self._steps != steps:
+                steps, changed = self._steps, now
+            if now - changed > _SILENT_SECONDS:
+                # Whatever it still gets through is found there by the next command.
+                self._failed = True
+                _log.warning(
+                    "%s has taken no trial for %.0f s, so it is not waited for; %s",
+                    self.TOOL,
+                    _SILENT_SECONDS,
+                    _LATER,
+                )
+                return
+            if now - began > _NOTICE_SECONDS and not noticed and thread.is_alive():
+                noticed = True
+                _log.warning(
+                    "waiting for %s to take the trials; Ctrl-C leaves them to the next command", self.TOOL
+                )
+
     def _work(self) -> None:
-        while (trial := self._waiting.get()) is not None:
-            self._guarded(lambda: self.write(trial))
+        while (judged := self._waiting.get()) is not None:
+            self._guarded(lambda: self._write_missing(judged))
         self._guarded(self.close)
 
-    def _guarded(self, action: object) -> None:
+    def _write_missing(self, judged: JudgedTrials) -> None:
+        trials = [logged(judged, trial) for trial in (*judged.earlier, *judged.trials)]
+        there = self.written(trials)
+        self._steps += 1
+        for trial in trials:
+            if self._failed:
+                return
+            if trial.key not in there:
+                self.write(trial)
+                self._steps += 1
+
+    def _guarded(self, action: Callable[[], None]) -> None:
         if self._failed:
             return
         try:
-            action()  # type: ignore[operator]
+            action()
         except Exception as error:
+            if self._failed:  # Nobody waits any more.
+                return
             self._failed = True
             _log.warning(
-                "logging to %s failed (%s: %s); nothing more is logged there, and no run is affected",
+                "logging to %s failed (%s: %s); nothing more is logged there, and no run is affected; %s",
                 self.TOOL,
                 type(error).__name__,
                 _CREDENTIALS.sub("://***@", " ".join(str(error).split()))[:200],
+                _LATER,
             )
 
 

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
+from collections.abc import Collection, Sequence
+from contextlib import closing
 from typing import Any, Final
 
 from autokd.core.arguments import text
 from autokd.core.records import TrialState
 from autokd.workflows.loggers.base import LoggedTrial, TrialLogger
 
-_TELEMETRY: Final = "MLFLOW_DISABLE_TELEMETRY"
+_MANNERS: Final = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # The addresses of runs would stand amid what `--json` prints.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+}
+"""Settings of MLflow, by environment variable."""
 _LONGEST: Final = 500
 """Characters of a parameter or tag that every MLflow server takes."""
+_KEY: Final = "autokd.key"
+_SQLITE: Final = "sqlite:///"
+_PAGE: Final = 1000
 
 
 class MlflowLogger(TrialLogger):
     """Writes each trial as a run with parameters, curve, and the verdict of its pair as a tag.
 
-    MLflow's own messages to its makers are switched off, unless the environment says otherwise.
+    MLflow's own messages to its makers and to the terminal are switched off, unless the environment says
+    otherwise.
 
     Args:
         tracking_uri: Where runs are kept, e.g. `sqlite:///mlflow.db` or the address of a server.
@@ -31,14 +44,36 @@ class MlflowLogger(TrialLogger):
         self._uri, self._experiment = text("tracking_uri", tracking_uri), text("experiment", experiment)
         self._client: Any = None
         self._number = ""
+        self._begun: dict[str, str] = {}
         super().__init__()
 
+    def written(self, trials: Sequence[LoggedTrial]) -> Collection[str]:
+        there = set()
+        by_number = {str(trial.number): trial.key for trial in trials}
+        for run in self._runs_of(trials[0].study) if trials else ():
+            tags = run.data.tags
+            # Runs of earlier versions have no key.
+            key = tags.get(_KEY) or by_number.get(tags.get("trial", ""))
+            if key in by_number.values():
+                if run.info.status == "RUNNING":
+                    self._begun[key] = run.info.run_id
+                else:
+                    there.add(key)
+        return there
+
     def write(self, trial: LoggedTrial) -> None:
-        os.environ.setdefault(_TELEMETRY, "true")
         from mlflow.entities import Metric, Param
 
         client = self._connected()
-        tags = {"study": trial.study, "pair": trial.pair, "trial": str(trial.number), **trial.tags}
+        if (begun := self._begun.pop(trial.key, None)) is not None:
+            client.delete_run(begun)
+        tags = {
+            "study": trial.study,
+            "pair": trial.pair,
+            "trial": str(trial.number),
+            _KEY: trial.key,
+            **trial.tags,
+        }
         run = client.create_run(
             self._number, run_name=trial.name, tags={name: value[:_LONGEST] for name, value in tags.items()}
         ).info.run_id
@@ -50,8 +85,22 @@ class MlflowLogger(TrialLogger):
         client.log_batch(run, metrics=[*curve, *ends], params=parameters)
         client.set_terminated(run, "FAILED" if trial.state is TrialState.FAIL else "FINISHED")
 
+    def _runs_of(self, study: str) -> Sequence[Any]:
+        """Return the runs of a study's trials."""
+        client, runs, token = self._connected(), [], None
+        while True:
+            page = client.search_runs(
+                [self._number], f"tags.study = '{study[:_LONGEST]}'", max_results=_PAGE, page_token=token
+            )
+            runs += page
+            if not (token := page.token):
+                return runs
+
     def _connected(self) -> Any:
         if self._client is None:
+            for variable, value in _MANNERS.items():
+                os.environ.setdefault(variable, value)
+            _check_is_writable(self._uri)
             from mlflow.tracking import MlflowClient
 
             client = MlflowClient(tracking_uri=self._uri)
@@ -61,3 +110,12 @@ class MlflowLogger(TrialLogger):
             )
             self._client = client
         return self._client
+
+
+def _check_is_writable(uri: str) -> None:
+    """Raise what SQLite says of a file that cannot be written: MLflow would try again for minutes."""
+    if uri.startswith(_SQLITE):
+        file = uri.removeprefix(_SQLITE).partition("?")[0]
+        with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")

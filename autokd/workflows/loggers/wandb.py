@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -11,6 +14,10 @@ from autokd.core.records import TrialState
 from autokd.workflows.loggers.base import LoggedTrial, TrialLogger
 
 _REPORTS: Final = "WANDB_ERROR_REPORTING"
+_LEDGER: Final = "autokd-trials.txt"
+"""File of the keys of trials that were written to their end, beside the runs' folders."""
+_LEAST_FREE: Final = 2**20
+"""Bytes; a run takes some 20,000."""
 
 
 class WandbLogger(TrialLogger):
@@ -33,12 +40,21 @@ class WandbLogger(TrialLogger):
             self._mode = "online"
         super().__init__()
 
+    def written(self, trials: Sequence[LoggedTrial]) -> Collection[str]:
+        try:
+            return set((self._runs / _LEDGER).read_text().split())
+        except FileNotFoundError:
+            return ()
+
     def write(self, trial: LoggedTrial) -> None:
         if self._mode == "offline":
             os.environ[_REPORTS] = "false"
+        self._check_folder()
         import wandb
 
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._mode == "offline":
+            for begun in self._runs.glob(f"offline-run-*-{trial.key}"):
+                shutil.rmtree(begun)
         settings = wandb.Settings(
             console="off",
             silent=True,
@@ -50,6 +66,8 @@ class WandbLogger(TrialLogger):
         )
         run = wandb.init(
             project=self._project,
+            # By it, a server replaces what it was sent of the trial before.
+            id=trial.key,
             name=trial.name,
             group=trial.study[-128:],
             config={**trial.parameters, "pair": trial.pair, "trial": trial.number},
@@ -62,3 +80,18 @@ class WandbLogger(TrialLogger):
             run.log(dict(figures), step=epoch)
         run.summary.update({**trial.tags, **trial.figures})
         run.finish(exit_code=1 if trial.state is TrialState.FAIL else 0)
+        with (self._runs / _LEDGER).open("a") as ledger:
+            ledger.write(f"{trial.key}\n")
+
+    @property
+    def _runs(self) -> Path:
+        """The folder that W&B makes in the folder it is told."""
+        return self._folder / "wandb"
+
+    def _check_folder(self) -> None:
+        """Raise what W&B would not: it takes another folder, or leaves out what has no room."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._folder))
+        if shutil.disk_usage(self._folder).free < _LEAST_FREE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))

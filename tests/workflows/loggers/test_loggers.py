@@ -6,7 +6,7 @@ import logging
 import shutil
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,11 @@ class Recording(TrialLogger):
     def __init__(self, act: Callable[[LoggedTrial], None] | None = None) -> None:
         super().__init__()
         self.seen: list[LoggedTrial] = []
+        self.there: set[str] = set()
         self._act = act
+
+    def written(self, trials: Sequence[LoggedTrial]) -> Collection[str]:
+        return self.there
 
     def write(self, trial: LoggedTrial) -> None:
         self.seen.append(trial)
@@ -159,6 +163,10 @@ def test_wandbs_offline_folder_is_parsed_by_its_library(
 
     monkeypatch.setenv("WANDB_MODE", "online")
     write(WandbLogger(tmp_path), replace(JUDGED, trials=TRIALS[1:]))
+    # Killed before the second was written to its end: it is begun anew, and the first one stays.
+    ledger = tmp_path / "wandb" / "autokd-trials.txt"
+    ledger.write_text(ledger.read_text().splitlines()[0] + "\n")
+    write(WandbLogger(tmp_path), replace(JUDGED, trials=(), earlier=TRIALS[1:]))
     wandb.teardown()  # As at the end of a process: before that, W&B may still have to write to its files.
     parse = wandb_internal_pb2.Record.FromString  # type: ignore[attr-defined]
     files = sorted(tmp_path.glob("wandb/offline-run-*/*.wandb"))
@@ -221,12 +229,13 @@ def test_a_slow_logger_delays_nothing() -> None:
 def test_a_logger_that_hangs_ends_with_a_warning(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autokd.workflows.loggers.base._SECONDS", 0.05)
+    monkeypatch.setattr("autokd.workflows.loggers.base._SILENT_SECONDS", 0.2)
     logger = Recording(lambda trial: time.sleep(1))
     with caplog.at_level(logging.WARNING, logger="autokd"):
         logger.on_verdict(JUDGED)
         logger.on_end()
-    assert "did not take all trials" in caplog.text
+    assert "a tool has taken no trial" in caplog.text
+    assert "run again" in caplog.text
 
 
 def test_a_logger_without_trials_makes_nothing(tmp_path: Path) -> None:
@@ -312,6 +321,7 @@ def test_a_call_tells_of_each_trial_once(tmp_path: Path) -> None:
     again = Told()
     tune(workspace, Pair(1, 3), callbacks=again)
     assert {pair: judged.trials for pair, judged in again.judged.items()} == {"1->3": (), "3->1": ()}
+    assert [len(judged.earlier) for judged in again.judged.values()] == [12, 4]
     assert again.ended == 1
     with workspace.open_store(create=False) as store:
         study = again.judged["1->3"].study
