@@ -178,10 +178,10 @@ class TrialLogger(Callbacks, ABC):
         try:
             action()
         except Exception as error:
-            if self._failed:  # Nobody waits any more.
-                return
-            self._failed = True
-            _log.warning(
+            given_up, self._failed = self._failed, True
+            _log.log(
+                # A word was said before, when it was no longer waited for.
+                logging.DEBUG if given_up else logging.WARNING,
                 "logging to %s failed (%s: %s); nothing more is logged there, and no run is affected; %s",
                 self.TOOL,
                 type(error).__name__,

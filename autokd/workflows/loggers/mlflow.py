@@ -7,9 +7,11 @@ import sqlite3
 import time
 from collections.abc import Collection, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any, Final
 
 from autokd.core.arguments import text
+from autokd.core.atomic_write import make_folder
 from autokd.core.records import TrialState
 from autokd.workflows.loggers.base import LoggedTrial, TrialLogger
 
@@ -100,7 +102,8 @@ class MlflowLogger(TrialLogger):
         if self._client is None:
             for variable, value in _MANNERS.items():
                 os.environ.setdefault(variable, value)
-            _check_is_writable(self._uri)
+            if self._uri.startswith(_SQLITE):
+                _prepare(Path(self._uri.removeprefix(_SQLITE).partition("?")[0]))
             from mlflow.tracking import MlflowClient
 
             client = MlflowClient(tracking_uri=self._uri)
@@ -112,10 +115,28 @@ class MlflowLogger(TrialLogger):
         return self._client
 
 
-def _check_is_writable(uri: str) -> None:
-    """Raise what SQLite says of a file that cannot be written: MLflow would try again for minutes."""
-    if uri.startswith(_SQLITE):
-        file = uri.removeprefix(_SQLITE).partition("?")[0]
-        with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
+def _prepare(file: Path) -> None:
+    """Make MLflow's tables in a SQLite file that has none; raise what SQLite says if it cannot be written.
+
+    MLflow by itself would try again for minutes. A kill while it makes its tables, which takes some seconds,
+    would leave a file that it refuses for ever, so they are made beside the file.
+    """
+    from mlflow.tracking import MlflowClient
+
+    if not file.exists() or not file.stat().st_size:
+        make_folder(file.parent)
+        draft = file.with_name(f".autokd-{os.getpid()}-{file.name}")
+        try:
+            _check_is_writable(draft)
+            MlflowClient(tracking_uri=f"{_SQLITE}{draft}").search_experiments(max_results=1)
+            if not file.exists() or not file.stat().st_size:  # Another process may have been quicker.
+                draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+    _check_is_writable(file)
+
+
+def _check_is_writable(file: Path) -> None:
+    with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")

@@ -71,7 +71,9 @@ def _events(folder: Path) -> list[str]:
 def _of_trial(trial: LoggedTrial) -> Iterator[Any]:
     """Yield the events of a trial, the version of their format first."""
     from tensorboard.compat.proto.event_pb2 import Event
-    from torch.utils.tensorboard import summary
+    from torch.utils import tensorboard
+
+    summary: Any = tensorboard.summary  # It has no types.
 
     yield Event(file_version="brain.Event:2")
     for epoch, figures in trial.curve:

@@ -1,4 +1,4 @@
-"""Loggers under faults: tools that are away, full or silent cost a warning; what they lack is logged later."""
+"""Loggers under faults: a tool that is away, full or silent costs a warning; what it lacks comes later."""
 
 from __future__ import annotations
 
@@ -86,6 +86,28 @@ def test_mlflow_has_each_trial_once(capsys: pytest.CaptureFixture[str]) -> None:
 
 def named(server: FakeMlflow) -> dict[str, str]:
     return {run["info"]["run_name"]: run["info"]["status"] for run in server.runs}
+
+
+def test_mlflows_tables_are_there_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow.tracking
+
+    class Killed(BaseException):
+        """As a kill: nothing is tidied up."""
+
+    def begin(tracking_uri: str) -> None:
+        Path(tracking_uri.removeprefix("sqlite:///")).write_bytes(b"half of it")
+        raise Killed
+
+    file = tmp_path / "folder" / "mlflow.db"
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.tracking, "MlflowClient", begin)
+        with pytest.raises(Killed):
+            MlflowLogger(f"sqlite:///{file}").written([logged(JUDGED, TRIALS[0])])
+    assert not file.exists()
+    write(MlflowLogger(f"sqlite:///{file}"), JUDGED)
+    assert [entry.name for entry in file.parent.iterdir()] == ["mlflow.db"]
 
 
 @pytest.mark.parametrize("status", [0, 500])
