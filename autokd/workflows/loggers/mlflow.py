@@ -50,12 +50,12 @@ class MlflowLogger(TrialLogger):
         super().__init__()
 
     def written(self, trials: Sequence[LoggedTrial]) -> Collection[str]:
-        there = set()
+        there: set[str] = set()
         by_number = {str(trial.number): trial.key for trial in trials}
         for run in self._runs_of(trials[0].study) if trials else ():
             tags = run.data.tags
             # Runs of earlier versions have no key.
-            key = tags.get(_KEY) or by_number.get(tags.get("trial", ""))
+            key = str(tags.get(_KEY) or by_number.get(str(tags.get("trial"))))
             if key in by_number.values():
                 if run.info.status == "RUNNING":
                     self._begun[key] = run.info.run_id

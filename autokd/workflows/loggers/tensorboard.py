@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,8 @@ _EVENTS: Final = "events.out.tfevents."
 """How TensorBoard knows a file of events by its name."""
 _OURS: Final = ".autokd-"
 """What stands before a trial's key in such a name."""
+_LONGEST: Final = 120
+"""Characters of a folder's name."""
 
 
 class TensorBoardLogger(TrialLogger):
@@ -60,8 +63,17 @@ class TensorBoardLogger(TrialLogger):
         )
 
     def _place(self, trial: LoggedTrial) -> Path:
-        # An arrow in a path would have to be quoted in a shell.
-        return self._folder / trial.study.replace("->", "-to-") / f"trial-{trial.number:03}"
+        # An arrow or braces in a path would have to be quoted in a shell.
+        study = trial.study.replace("->", "-to-").replace("{", "").replace("}", "")
+        parts = [_short(part) for part in study.split("/")]
+        return self._folder.joinpath(*parts) / f"trial-{trial.number:03}"
+
+
+def _short(name: str) -> str:
+    """Return a name that a folder can have: many teachers make one of more than 255 bytes."""
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[:40]}...{sha256(name.encode()).hexdigest()[:8]}...{name[-40:]}"
 
 
 def _events(folder: Path) -> list[str]:

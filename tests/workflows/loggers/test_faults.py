@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from autokd.workflows.loggers.base import TrialLogger, logged
+from autokd.workflows.loggers.base import LoggedTrial, TrialLogger, logged
 from autokd.workflows.loggers.mlflow import MlflowLogger
 from autokd.workflows.loggers.tensorboard import TensorBoardLogger
 from autokd.workflows.loggers.wandb import WandbLogger
@@ -58,6 +58,18 @@ def test_tensorboard_has_each_trial_once(tmp_path: Path) -> None:
     anew = replace(TRIALS[0], curve=((5, 0.25), (10, 0.75)))
     write(TensorBoardLogger(tmp_path), replace(JUDGED, trials=(anew,)))
     assert len([file for file in tmp_path.rglob("trial-000-*/*") if file.is_file()]) == 1
+
+
+@pytest.mark.parametrize("teachers", ["0,3,7", ",".join(map(str, range(99)))])
+def test_a_folder_of_several_teachers_needs_no_quotes(teachers: str, tmp_path: Path) -> None:
+    group = replace(JUDGED, study=f"digits/default/{{{teachers}}}->99", pair=f"{{{teachers}}}->99")
+    write(TensorBoardLogger(tmp_path), group)
+    write(TensorBoardLogger(tmp_path), group)
+    (folder,) = (tmp_path / "digits" / "default").iterdir()
+    assert folder.name.startswith("0,")
+    assert folder.name.endswith("-to-99")
+    assert not set(folder.name) & set("{}>")
+    assert len([file for file in folder.rglob("*") if file.is_file()]) == 3
 
 
 def test_files_of_earlier_versions_are_those_trials(tmp_path: Path) -> None:
@@ -134,7 +146,11 @@ def test_a_server_that_dies_midway_is_not_waited_for_long(
 
 def test_ctrl_c_ends_the_wait_and_not_the_command(caplog: pytest.LogCaptureFixture) -> None:
     over = threading.Event()
-    logger = Recording(lambda trial: over.wait(30) and None)
+
+    def hang(trial: LoggedTrial) -> None:
+        over.wait(30)
+
+    logger = Recording(hang)
     main = threading.main_thread().ident or 0
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
