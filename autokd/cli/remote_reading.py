@@ -48,6 +48,7 @@ def read(client: Client, asked: Asked, *, ran: bool = False) -> int:
 
 def report(client: Client, asked: Asked) -> int:
     """Write the page of the service."""
+    from autokd.cli.report import say_written
     from autokd.report.pdf import writer_of
 
     for name in asked.typed.keys() & {"pair", "figures", "json"}:
@@ -57,5 +58,5 @@ def report(client: Client, asked: Asked) -> int:
     with tempfile.TemporaryDirectory() as folder:
         page = client.report(asked.study, Path(folder) / "page.html", space=asked.space).read_text("utf-8")
     write(page, path)
-    out.print(f"wrote {path}; open it in a browser", soft_wrap=True)
+    say_written(path)
     return 0

@@ -61,6 +61,12 @@ def report(
     if json:
         print_json({"path": str(path), "pairs": len(data.pairs), "figures": count})
         return
-    out.print(f"wrote {path}; open it in a browser", soft_wrap=True)
+    say_written(path)
     if figures is not None:
         out.print(f"wrote {counted(count, 'figure')} to {figures}", soft_wrap=True)
+
+
+def say_written(path: Path) -> None:
+    """Print where the report is, and what opens it."""
+    how = "" if path.suffix.lower() == ".pdf" else "; open it in a browser"
+    out.print(f"wrote {path}{how}", soft_wrap=True)

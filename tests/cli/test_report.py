@@ -46,6 +46,12 @@ def test_what_cannot_be_done_is_one_line(here: Command, arguments: tuple[str, ..
 
 @pytest.mark.slow
 @pytest.mark.ray
+def test_a_pdf_is_for_no_browser(here: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autokd.report.pdf.writer_of", lambda path: lambda page, path: None)
+    done = here("report", "--home", "nothing", "--out", "report.pdf")
+    assert (done.code, done.out) == (0, "wrote report.pdf\n")
+
+
 def test_the_browser_shows_the_numbers_of_recommend(here: Command, tuned: Tuned, tmp_path: Path) -> None:
     program = chromium()
     made = here("report", "--out", "all.html", "--home", tuned.home, "--json").json()

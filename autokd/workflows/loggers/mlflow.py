@@ -19,7 +19,8 @@ _MANNERS: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # The addresses of runs would stand amid what `--json` prints.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    # What fails is raised, too, and told in one line; on a full disk it would be a traceback before.
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
 }
 """Settings of MLflow, by environment variable."""
 _LONGEST: Final = 500

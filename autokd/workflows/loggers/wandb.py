@@ -6,8 +6,9 @@ import errno
 import os
 import shutil
 from collections.abc import Collection, Sequence
+from inspect import signature
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from autokd.core.arguments import choice, path, text
 from autokd.core.records import TrialState
@@ -55,6 +56,8 @@ class WandbLogger(TrialLogger):
         if self._mode == "offline":
             for begun in self._runs.glob(f"offline-run-*-{trial.key}"):
                 shutil.rmtree(begun)
+        else:
+            self._check_key(wandb)
         settings = wandb.Settings(
             console="off",
             silent=True,
@@ -82,6 +85,12 @@ class WandbLogger(TrialLogger):
         run.finish(exit_code=1 if trial.state is TrialState.FAIL else 0)
         with (self._runs / _LEDGER).open("a") as ledger:
             ledger.write(f"{trial.key}\n")
+
+    def _check_key(self, wandb: Any) -> None:
+        """Raise where W&B would ask for a key in the terminal, amid the progress, and wait for the answer."""
+        # NOTE: earlier releases of W&B have no such argument.
+        if "prompt" in signature(wandb.login).parameters and not wandb.login(verify=False, prompt=False):
+            raise PermissionError("no API key is configured; run wandb login, or set WANDB_API_KEY")
 
     @property
     def _runs(self) -> Path:

@@ -193,6 +193,21 @@ def test_wandb_takes_no_other_folder_and_no_full_disk(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_wandb_asks_for_no_key_in_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wandb
+
+    asked: list[bool] = []
+
+    def login(*, verify: bool, prompt: bool) -> bool:
+        asked.append(prompt)
+        return False
+
+    monkeypatch.setattr(wandb, "login", login)
+    with pytest.raises(PermissionError, match="run wandb login"):
+        WandbLogger(tmp_path, mode="online").write(logged(JUDGED, TRIALS[0]))
+    assert asked == [False]
+
+
 def test_tensorboard_leaves_no_half_a_file_on_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
